@@ -1,0 +1,196 @@
+"""The one door to every stage: Airflow's tasks, DVC's stages, CI and people all call these subcommands.
+
+A stage's report goes to standard output as one line of JSON; everything else goes to standard error. Exit status: 0 done,
+1 failed, 2 wrong use.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from groundswell.config import load_params, load_settings
+from groundswell.errors import GroundswellError
+from groundswell.window import parse_windows
+
+app = typer.Typer(name="groundswell", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+TopicOption = Annotated[str | None, typer.Option("--topic", help="A topic of params.yaml; its default one when left out.")]
+WindowOption = Annotated[str, typer.Option("--window", help="A UTC day (2026-10-19), an hour (2026-10-19T05), or a range of them (A..B).")]
+ByOption = Annotated[str, typer.Option("--by", help="Who decides: goes into the ledger.")]
+
+
+@app.command()
+def collect(source: Annotated[str, typer.Option(help="replay, hackernews, steam …")], window: WindowOption, topic: TopicOption = None) -> None:
+    """Fetch the posts of a window into lake/raw."""
+    from groundswell.collect import collect as stage
+
+    settings, params = load_settings(), load_params(load_settings())
+    name, wanted = params.topic_named(topic)
+    _report(stage(source, name, wanted, parse_windows(window), settings=settings, params=params.collect, now=_now()))
+
+
+@app.command()
+def annotate(window: WindowOption, topic: TopicOption = None) -> None:
+    """Fetch the labels that annotators gave to a window's posts into lake/labels."""
+    from groundswell.annotate import annotate as stage
+
+    settings, params = load_settings(), load_params(load_settings())
+    _report(stage(params.topic_named(topic)[0], parse_windows(window), settings=settings, params=params.annotate))
+
+
+@app.command()
+def validate(window: WindowOption, topic: TopicOption = None) -> None:
+    """Check a window's raw posts; the good ones go to lake/valid, the others to lake/quarantine with a reason."""
+    from groundswell.validate import validate as stage
+
+    settings, params = load_settings(), load_params(load_settings())
+    name, wanted = params.topic_named(topic)
+    _report(stage(name, wanted.sources, parse_windows(window), settings=settings, params=params.validate_))
+
+
+@app.command()
+def coverage(window: WindowOption, topic: TopicOption = None) -> None:
+    """Which windows of a range are in the lake for every source of a topic; fails when one is missing."""
+    from groundswell.coverage import coverage as stage
+
+    settings, params = load_settings(), load_params(load_settings())
+    name, wanted = params.topic_named(topic)
+    _report(stage(name, wanted.sources, parse_windows(window), settings=settings))
+
+
+@app.command()
+def prepare(topic: TopicOption = None) -> None:
+    """Make the data set of a topic from all its valid posts: clean, group, label, split, check for leaks."""
+    from groundswell.prepare import prepare as stage
+
+    settings, params = load_settings(), load_params(load_settings())
+    _report(stage(params.topic_named(topic)[0], settings=settings, params=params.prepare))
+
+
+@app.command()
+def seal(topic: TopicOption = None) -> None:
+    """Version the lake and the data set with DVC: add, commit, push."""
+    from groundswell.seal import seal as stage
+
+    settings, params = load_settings(), load_params(load_settings())
+    _report(stage(params.topic_named(topic)[0], settings=settings))
+
+
+@app.command()
+def train(topic: TopicOption = None) -> None:
+    """Fine-tune a DistilBERT and its baseline under MLflow; export, check and register the challenger."""
+    from groundswell.train import train as stage
+
+    settings, params = load_settings(), load_params(load_settings())
+    _report(stage(params.topic_named(topic)[0], settings=settings, params=params.train))
+
+
+@app.command()
+def evaluate(topic: TopicOption = None) -> None:
+    """Measure the model that train left, with intervals and per slice."""
+    from groundswell.evaluate import evaluate as stage
+
+    settings, params = load_settings(), load_params(load_settings())
+    _report(stage(params.topic_named(topic)[0], settings=settings, params=params.evaluate))
+
+
+@app.command()
+def judge(topic: TopicOption = None) -> None:
+    """Compare challenger and champion on the same rows: PROMOTE, HOLD or INCONCLUSIVE, with reasons."""
+    from groundswell.judge import judge as stage
+
+    settings, params = load_settings(), load_params(load_settings())
+    _report(stage(params.topic_named(topic)[0], settings=settings, params=params.judge))
+
+
+@app.command()
+def promote(by: ByOption, topic: TopicOption = None) -> None:
+    """Make the judged challenger the champion: load it as serving does, move the alias, write the ledger."""
+    from groundswell.promote import promote as stage
+
+    settings, params = load_settings(), load_params(load_settings())
+    _report(stage(params.topic_named(topic)[0], by=by, settings=settings, params=params.promote, now=_now()))
+
+
+@app.command()
+def rollback(by: ByOption, topic: TopicOption = None) -> None:
+    """Go back to the last healthy champion before the present one."""
+    from groundswell.promote import rollback as stage
+
+    settings, params = load_settings(), load_params(load_settings())
+    _report(stage(params.topic_named(topic)[0], by=by, settings=settings, params=params.promote, now=_now()))
+
+
+@app.command()
+def monitor(window: WindowOption, topic: TopicOption = None) -> None:
+    """Compare a window's posts with the champion's reference: an Evidently report and a decision with reasons."""
+    from groundswell.monitor import monitor as stage
+
+    settings, params = load_settings(), load_params(load_settings())
+    _report(stage(params.topic_named(topic)[0], parse_windows(window), settings=settings, params=params.monitor))
+
+
+@app.command()
+def leaks(
+    file: Annotated[Path, typer.Argument(help="CSV, TSV, JSONL or Parquet.")],
+    columns: Annotated[str, typer.Option(help="What the columns are, in order or by name: id,entity,label,text")],
+    against: Annotated[Path | None, typer.Option(help="A second file, e.g. the published test set.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON instead of a table.")] = False,
+) -> None:
+    """Find what two files share, or one file repeats: ids, texts, near duplicates, conflicting labels."""
+    from groundswell.leaks import leaks as find
+    from groundswell.leaks import table
+
+    found = find(file, against=against, columns=columns.split(","))
+    _report(found) if as_json else typer.echo(table(found))
+
+
+@app.command()
+def lineage(version: Annotated[str, typer.Argument(metavar="MODEL_VERSION")], topic: TopicOption = None) -> None:
+    """Where a model version came from: run, commit, data set, windows, validation results."""
+    from groundswell.lineage import lineage as find
+
+    settings, params = load_settings(), load_params(load_settings())
+    _report(find(params.topic_named(topic)[0], version, settings=settings))
+
+
+@app.command()
+def checkout(version: Annotated[str, typer.Argument(metavar="MODEL_VERSION")], topic: TopicOption = None) -> None:
+    """Restore the exact data set of a model version from the DVC remote."""
+    from groundswell.lineage import checkout as restore
+
+    settings, params = load_settings(), load_params(load_settings())
+    _report(restore(params.topic_named(topic)[0], version, settings=settings))
+
+
+def _report(report: dict) -> None:
+    typer.echo(json.dumps(report, sort_keys=True, ensure_ascii=False, default=str))
+
+
+def _now() -> datetime:
+    """The one clock: stages get time as an argument."""
+    return datetime.now(UTC)
+
+
+def main() -> None:
+    """Run the command line; every error of ours becomes one sentence and its exit status."""
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "False")
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    logging.basicConfig(level=os.environ.get("GROUNDSWELL_LOG_LEVEL", "INFO"), format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    try:
+        app(standalone_mode=True)
+    except GroundswellError as error:
+        typer.echo(f"groundswell: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

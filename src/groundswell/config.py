@@ -1,0 +1,293 @@
+"""Configuration in one typed place.
+
+`Params`: what changes a result; read from ``params.yaml``, versioned with the code, one section a stage.
+`Settings`: where things are, and secrets; read from ``GROUNDSWELL_*`` in the environment. Both are loaded at entry points
+only; an unknown key is an error that names it, its file, and the nearest key that exists.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from groundswell.errors import ParamsError, UnknownName, nearest
+from groundswell.schema import LABELS, PROVENANCES
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+DEMO_PSEUDONYM_KEY = "known-to-everybody-and-only-for-the-demo"
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HackerNewsTopic(Section):
+    """What the Hacker News source searches for."""
+
+    query: str
+
+
+class SteamTopic(Section):
+    """Whose reviews the Steam source reads."""
+
+    app_ids: list[int] = Field(min_length=1)
+    languages: list[str] = ["english"]
+
+
+class ReplayTopic(Section):
+    """A corpus file and which of its columns are what."""
+
+    path: Path
+    format: Literal["csv", "tsv", "jsonl", "parquet"] | None = None  # None: by the file's ending
+    encoding: str = "utf-8"
+    columns: dict[str, str] = {"post_id": "post_id", "created_at": "created_at", "text": "text"}
+    """Canonical column → the file's column (a name, or a 0-based number where the file has no header)."""
+    has_header: bool = True
+    time_format: str | None = None  # strptime's; None: ISO 8601 or epoch seconds
+    label_provenance: Literal["human", "dataset"] = "dataset"
+
+
+class Topic(Section):
+    """The sources of one topic: a source that is not named does not collect it."""
+
+    hackernews: HackerNewsTopic | None = None
+    steam: SteamTopic | None = None
+    replay: ReplayTopic | None = None
+
+    @property
+    def sources(self) -> list[str]:
+        return [name for name in type(self).model_fields if getattr(self, name) is not None]
+
+
+class CollectParams(Section):
+    window: Literal["day", "hour"] = "day"
+    page_size: int = Field(100, ge=1, le=1000)
+    attempts: int = Field(5, ge=1)  # per request, with exponential waits or the server's own word
+    longest_wait_seconds: float = Field(60, gt=0)
+
+
+class AnnotateParams(Section):
+    share: Share = 0.3
+    """Share of each window's posts that the annotator labels."""
+    error_rate: Share = 0.05
+    seed: int = 1
+
+
+class ValidateParams(Section):
+    max_quarantined_share: Share = 0.2
+    max_duplicate_share: Share = 0.3
+    max_text_characters: int = 20_000
+    rows_due: dict[str, int] = {}
+    """Source → the fewest rows that one of its windows must have; a source that is not named may be empty."""
+
+
+class PrepareParams(Section):
+    label_map: dict[str, Literal[LABELS]] = {}  # case-insensitive; LABELS themselves need no entry
+    validation_share: Share = 0.12
+    test_share: Share = 0.18
+    near_duplicate_similarity: Share = 0.8
+    group_by: list[Literal["duplicates", "author", "source_id"]] = ["duplicates", "author", "source_id"]
+    min_rows_per_class: int = Field(20, ge=1)
+    train_provenances: list[Literal[PROVENANCES]] = ["human", "dataset", "native"]
+    languages: list[str] = []  # empty: all
+    max_length: int = Field(96, ge=8, le=512)
+    seed: int = 1
+
+
+class TrainParams(Section):
+    base: str = "packaged"  # "packaged", a folder with a DistilBERT, or a hub's name for one
+    max_length: int = Field(96, ge=8, le=512)
+    learning_rate: float = Field(1e-4, gt=0)
+    batch_size: int = Field(32, ge=1)
+    epochs: float = Field(3, gt=0)
+    warmup_share: Share = 0.1
+    weight_decay: float = Field(0.01, ge=0)
+    early_stopping_patience: int = Field(2, ge=0)  # evaluations without a better macro-F1; 0: never stop early
+    evaluations_per_epoch: int = Field(1, ge=1)
+    class_weights: Literal["none", "balanced"] = "none"
+    bf16: Literal["auto", "on", "off"] = "auto"
+    threads: int = Field(0, ge=0)  # 0: as many as there are cores
+    seed: int = 1
+
+
+class EvaluateParams(Section):
+    bootstrap_samples: int = Field(2000, ge=100)
+    calibration_bins: int = Field(15, ge=2)
+    min_slice_rows: int = Field(20, ge=1)
+    seed: int = 1
+
+
+class JudgeParams(Section):
+    bootstrap_samples: int = Field(5000, ge=100)
+    margin: float = Field(0.01, ge=0)  # non-inferiority, in macro-F1
+    min_macro_f1: Share = 0.4  # floor for a first champion, and for every champion
+    max_slice_drop: Share = 0.1
+    min_slice_rows: int = Field(50, ge=1)
+    max_ece: Share = 0.15
+    min_int8_agreement: Share = 0.97
+    max_latency_ratio: float = Field(1.5, gt=0)
+    seed: int = 1
+
+
+class PromoteParams(Section):
+    requires_approval: bool = True
+    approvers: list[str] = ["admin"]
+    approval_timeout_hours: float = Field(72, gt=0)
+    serving_timeout_seconds: float = Field(120, gt=0)
+
+
+class MonitorParams(Section):
+    min_rows: int = Field(50, ge=1)
+    effect_size: float = Field(0.2, gt=0)
+    persistence_windows: int = Field(2, ge=1)
+    signals_needed: int = Field(1, ge=1)
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    topic: str
+    """The topic that `dvc repro`, and any command without --topic, works on."""
+    topics: dict[str, Topic]
+    collect: CollectParams = CollectParams()
+    annotate: AnnotateParams = AnnotateParams()
+    validate_: ValidateParams = Field(ValidateParams(), alias="validate")
+    prepare: PrepareParams = PrepareParams()
+    train: TrainParams = TrainParams()
+    evaluate: EvaluateParams = EvaluateParams()
+    judge: JudgeParams = JudgeParams()
+    promote: PromoteParams = PromoteParams()
+    monitor: MonitorParams = MonitorParams()
+
+    def topic_named(self, name: str | None) -> tuple[str, Topic]:
+        """The topic called ``name`` (None: the default one); `UnknownName` with the nearest one that exists."""
+        name = name or self.topic
+        if name not in self.topics:
+            raise UnknownName(f"topic {name!r} is not in params.yaml: topics{nearest(name, self.topics)}")
+        return name, self.topics[name]
+
+
+class Settings(BaseSettings):
+    """Where things are, and secrets: ``GROUNDSWELL_HOME``, ``GROUNDSWELL_MLFLOW_URI`` …"""
+
+    model_config = SettingsConfigDict(env_prefix="GROUNDSWELL_", extra="ignore", frozen=True)
+
+    project: Path = Path(".")
+    """The folder with params.yaml, dvc.yaml and dags/."""
+    home: Path = Path("var")
+    """All state, relative to the project unless absolute."""
+    params: Path = Path("params.yaml")
+    is_demo: bool = False
+    """Demo mode: known keys are allowed, approvals are answered automatically."""
+    pseudonym_key: str = ""
+    """The HMAC key of author pseudonyms. Keep it: another key makes every author a stranger."""
+    hackernews_url: str = "https://hn.algolia.com"
+    steam_url: str = "https://api.steampowered.com"
+    annotator_url: str = ""
+    """Where annotations come from; empty: nobody annotates."""
+    mlflow_uri: str = ""
+    """The tracking server; empty: the SQLite store under home that the embedded server uses too."""
+    airflow_url: str = "http://127.0.0.1:8080"
+    serving_url: str = "http://127.0.0.1:8000"
+    airflow_port: int = 8080
+    airflow_log_ports: tuple[int, int] = (8793, 8794)
+    mlflow_port: int = 5000
+    serving_port: int = 8000
+    simulator_port: int = 8400
+    dvc_remote: str = ""
+    """A DVC remote's URL; empty: a folder under home."""
+
+    @property
+    def root(self) -> Path:
+        """``home`` as an absolute path."""
+        return (self.project / self.home).resolve()
+
+    @property
+    def lake(self) -> Path:
+        return self.root / "lake"
+
+    def dataset(self, topic: str) -> Path:
+        return self.root / "dataset" / topic
+
+    def model(self, topic: str) -> Path:
+        return self.root / "model" / topic
+
+    def report(self, stage: str, *parts: str) -> Path:
+        """Where ``stage`` leaves its report: ``reports/<stage>/<parts…>.json``."""
+        path = self.root.joinpath("reports", stage, *parts)
+        return path.with_name(path.name + ".json")
+
+    @property
+    def tracking_uri(self) -> str:
+        return self.mlflow_uri or f"sqlite:///{self.root / 'mlflow' / 'mlflow.db'}"
+
+    def key_for_pseudonyms(self) -> bytes:
+        """The key as bytes; `ParamsError` when there is none, or the demo's outside the demo."""
+        key = self.pseudonym_key or (DEMO_PSEUDONYM_KEY if self.is_demo else "")
+        if len(key) < 16:
+            raise ParamsError(
+                "GROUNDSWELL_PSEUDONYM_KEY: expected at least 16 characters (author ids leave collect only as pseudonyms made with it); make one with: openssl rand -hex 32"
+            )
+        if key == DEMO_PSEUDONYM_KEY and not self.is_demo:
+            raise ParamsError("GROUNDSWELL_PSEUDONYM_KEY is the demo's, which everybody knows: set your own, e.g. from: openssl rand -hex 32")
+        return key.encode()
+
+
+def load_params(settings: Settings) -> Params:
+    """`Params` from the file that ``settings`` names; `ParamsError` naming file, key and the nearest right key."""
+    path = settings.project / settings.params
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ParamsError(f"{path} is not there: run from the project's folder or set GROUNDSWELL_PROJECT") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(f"{path} is not YAML: {error}") from None
+    try:
+        return Params.model_validate(values or {})
+    except ValidationError as error:
+        raise ParamsError("; ".join(_explain(path, values, detail) for detail in error.errors())) from None
+
+
+def load_settings() -> Settings:
+    """`Settings` from the environment; `ParamsError` naming the variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        parts = [f"GROUNDSWELL_{str(detail['loc'][0]).upper()}: {detail['msg']}, found {detail['input']!r}" for detail in error.errors()]
+        raise ParamsError("; ".join(parts)) from None
+
+
+def _explain(path: Path, values, detail: dict) -> str:
+    where = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        *parents, key = detail["loc"]
+        return f"{path}: unknown key {where!r}{nearest(str(key), _keys_at(parents))}"
+    return f"{path}: {where}: {detail['msg']}, found {detail['input']!r}"
+
+
+def _keys_at(parents: list) -> list[str]:
+    model = Params
+    for name in parents:
+        if model is Params and name == "topics":
+            continue
+        if model is Params and name not in _names(Params):
+            model = Topic
+            continue
+        model = _model_of(_names(model)[name].annotation)
+        if model is None:
+            return []
+    return list(_names(model))
+
+
+def _names(model) -> dict:
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+def _model_of(annotation):
+    candidates = [annotation, *getattr(annotation, "__args__", ())]
+    return next((kind for kind in candidates if isinstance(kind, type) and issubclass(kind, Section)), None)

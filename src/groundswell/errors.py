@@ -1,0 +1,74 @@
+"""Every error that a person may meet, in one tree.
+
+A message says what was expected, what was found and where, and what to do. ``exit_code`` is what the command line ends
+with: 2 for a wrong use (nothing was tried), 1 for work that failed.
+"""
+
+
+class GroundswellError(Exception):
+    """The root: anything of ours that the command line turns into one sentence."""
+
+    exit_code = 1
+
+
+class UsageError(GroundswellError):
+    """The call itself can't be right: an unknown name, an impossible window, a bad setting."""
+
+    exit_code = 2
+
+
+class WindowError(UsageError):
+    """A window that can't be read, lies in the future, ends before it starts, or beyond a source's look-back."""
+
+
+class UnknownName(UsageError):
+    """A source, topic, stage or key that does not exist; the message names the nearest one that does."""
+
+
+class ParamsError(UsageError):
+    """params.yaml or a setting can't be used as it stands."""
+
+
+class CorpusError(GroundswellError):
+    """A corpus file can't be read: the message names file, row and column."""
+
+
+class SourceError(GroundswellError):
+    """A platform answered in a way that can't be used, after all retries."""
+
+
+class LakeError(GroundswellError):
+    """A partition is missing, damaged, or not what its footer says."""
+
+
+class ValidationFailed(GroundswellError):
+    """A table rule of a window is broken; the message holds the numbers."""
+
+
+class DatasetError(GroundswellError):
+    """A data set can't be made of what is there: one class only, too few rows, a leak that can't be removed."""
+
+
+class ModelError(GroundswellError):
+    """A model can't be had, loaded or trusted: missing base, broken manifest, disagreement of its exports."""
+
+
+class JudgeRefused(GroundswellError):
+    """Champion and challenger can't be compared fairly: rows differ, or nothing fair is left to compare on."""
+
+
+class RegistryError(GroundswellError):
+    """The model registry can't be reached or refuses; nothing was changed."""
+
+
+class StackError(GroundswellError):
+    """A local process did not come up, a port is taken, or a service does not answer."""
+
+
+def nearest(name: str, known) -> str:
+    """``"; did you mean X?"`` for the known name nearest to ``name``, or the list of them when none is near."""
+    from difflib import get_close_matches
+
+    known = sorted(known)
+    close = get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known) or 'none'}"

@@ -1,0 +1,163 @@
+"""The lake: Hive-partitioned Parquet files, one a partition, read and written by every stage.
+
+A partition is (layer, source, topic, window) and one file, ``<layer>/source=S/topic=T/date=…/part-0.parquet``; its footer holds
+what is known about it as JSON, so nothing can fall out of step. A file is written beside its place, fsynced and renamed:
+whoever reads sees the old one or the new one. The same rows give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from groundswell.errors import LakeError
+from groundswell.schema import OUTSIDE_CONTENT_HASH
+from groundswell.window import Window
+
+LAYERS = ("raw", "valid", "quarantine", "labels")
+_FOOTER = b"groundswell"
+_PATH = re.compile(r"source=(?P<source>[^/]+)/topic=(?P<topic>[^/]+)/date=(?P<date>[\d-]{10})(?:/hour=(?P<hour>\d\d))?/part-0\.parquet")
+
+
+@dataclass(frozen=True, order=True)
+class Partition:
+    """One file of the lake: its key and where it lies."""
+
+    layer: str
+    source: str
+    topic: str
+    window: Window
+    path: Path
+
+    @property
+    def key(self) -> str:
+        """``source/topic/window``: the partition's name in manifests, the same in every layer."""
+        return f"{self.source}/{self.topic}/{self.window.key}"
+
+
+class Lake:
+    """The lake under one folder."""
+
+    def __init__(self, root: Path):
+        self.root = Path(root)
+
+    def partition(self, layer: str, source: str, topic: str, window: Window) -> Partition:
+        if layer not in LAYERS:
+            raise LakeError(f"layer {layer!r}: expected one of {', '.join(LAYERS)}")
+        path = self.root / layer / f"source={source}" / f"topic={topic}" / window.path / "part-0.parquet"
+        return Partition(layer, source, topic, window, path)
+
+    def write(self, partition: Partition, table: pa.Table, metadata: dict) -> dict:
+        """Put ``table`` (already sorted) in its place with ``metadata`` in the footer; returns `describe` of what lies there.
+
+        Where a file with the same content (`content_hash`) lies there already, it stays as it is, byte for byte: likes that
+        moved since make no new revision.
+        """
+        content = content_hash(table)
+        if partition.path.exists() and footer(partition.path).get("content_sha256") == content:
+            return self.describe(partition)
+        metadata = {**metadata, "rows": table.num_rows, "content_sha256": content}
+        tagged = table.replace_schema_metadata({_FOOTER: json.dumps(metadata, sort_keys=True).encode()})
+        write_parquet(tagged, partition.path)
+        return self.describe(partition)
+
+    def read(self, partition: Partition) -> pa.Table:
+        """The rows of ``partition``; `LakeError` when it is not there or can't be read."""
+        try:
+            return pq.ParquetFile(partition.path).read().replace_schema_metadata(None)
+        except FileNotFoundError:
+            raise LakeError(f"{partition.layer}/{partition.key} is not in the lake ({partition.path}): run the stage that writes it first") from None
+        except (pa.ArrowException, OSError) as error:
+            raise LakeError(f"{partition.path} can't be read as Parquet ({error}): remove it and collect its window again") from error
+
+    def describe(self, partition: Partition) -> dict:
+        """The footer's metadata plus ``sha256`` of the file: what a manifest says of a partition."""
+        return {**footer(partition.path), "sha256": sha256_of(partition.path)}
+
+    def partitions(self, layer: str, *, source: str | None = None, topic: str | None = None) -> list[Partition]:
+        """Every partition of ``layer`` that is there, sorted by source, topic and window."""
+        found = []
+        for path in (self.root / layer).glob("source=*/topic=*/date=*/**/part-0.parquet"):
+            match = _PATH.fullmatch(path.relative_to(self.root / layer).as_posix())
+            if match and source in (None, match["source"]) and topic in (None, match["topic"]):
+                key = match["date"] + (f"T{match['hour']}" if match["hour"] else "")
+                found.append(Partition(layer, match["source"], match["topic"], Window.parse(key), path))
+        return sorted(found)
+
+    def manifest(self, partitions: Iterable[Partition]) -> dict[str, dict]:
+        """Partition key → `describe`, in the order of the keys."""
+        return {partition.key: self.describe(partition) for partition in sorted(partitions)}
+
+
+def content_hash(table: pa.Table) -> str:
+    """sha256 over the rows without the columns that move by themselves (`OUTSIDE_CONTENT_HASH`)."""
+    steady = table.select([name for name in table.column_names if name not in OUTSIDE_CONTENT_HASH])
+    digest = hashlib.sha256()
+    for name in steady.column_names:
+        digest.update(name.encode() + b"\0")
+        for value in steady.column(name).to_pylist():
+            digest.update(repr(value).encode("utf-8", "surrogatepass") + b"\n")
+    return digest.hexdigest()
+
+
+def footer(path: Path) -> dict:
+    """The metadata that `Lake.write` put into a file's footer."""
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+    except (pa.ArrowException, OSError) as error:
+        raise LakeError(f"{path} can't be read as Parquet ({error}): remove it and run its stage again") from error
+    return json.loads(metadata.get(_FOOTER, b"{}"))
+
+
+def write_parquet(table: pa.Table, path: Path) -> None:
+    """Write ``table`` to ``path`` whole or not at all: beside it, fsynced, renamed. The same table gives the same bytes."""
+    with replacing(path) as beside:
+        pq.write_table(table, beside, compression="zstd", use_dictionary=True, write_statistics=True, store_schema=True)
+
+
+class replacing:  # noqa: N801 - reads as a verb: with replacing(path) as beside
+    """A path beside ``path`` to write to; on leaving without an error it is fsynced and renamed to ``path``."""
+
+    def __init__(self, path: Path):
+        self.path = Path(path)
+        self.beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+
+    def __enter__(self) -> Path:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        return self.beside
+
+    def __exit__(self, kind, error, trace) -> None:
+        if kind is not None:
+            self.beside.unlink(missing_ok=True)
+            return
+        _fsync(self.beside)
+        os.replace(self.beside, self.path)
+        _fsync(self.path.parent)
+
+
+def write_json(value, path: Path) -> None:
+    """Write ``value`` as JSON with sorted keys, whole or not at all."""
+    with replacing(path) as beside:
+        beside.write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def sha256_of(path: Path) -> str:
+    """The hex sha256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
