@@ -49,6 +49,10 @@ class DatasetError(GroundswellError):
     """A data set can't be made of what is there: one class only, too few rows, a leak that can't be removed."""
 
 
+class VersionError(GroundswellError):
+    """Data can't be versioned or restored: no DVC project, an object missing in the remote, a remote out of reach."""
+
+
 class ModelError(GroundswellError):
     """A model can't be had, loaded or trusted: missing base, broken manifest, disagreement of its exports."""
 
