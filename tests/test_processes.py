@@ -13,8 +13,8 @@ from groundswell.errors import StackError
 
 STUBBORN = """
 import signal, subprocess, sys, time
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print(child.pid, flush=True)
 try:
     time.sleep(300)
