@@ -12,14 +12,10 @@ from groundswell import processes
 from groundswell.errors import StackError
 
 STUBBORN = """
-import signal, subprocess, sys, time
+import subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print(child.pid, flush=True)
-try:
-    time.sleep(300)
-except KeyboardInterrupt:
-    pass  # ends without its child, as some servers do
+time.sleep(300)  # ends without its child, as some servers do
 """
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import socket
 import subprocess
 import time
@@ -21,7 +20,7 @@ import psutil
 
 from groundswell.errors import StackError
 
-_GENTLE_SECONDS = 25
+_GENTLE_SECONDS = 6
 _FIRM_SECONDS = 5
 
 
@@ -39,7 +38,7 @@ class Service:
 
 
 def start(service: Service, *, folder: Path, run: Path, log: Path) -> None:
-    """Start ``service`` unless it runs already; it gets a session of its own and reacts to SIGINT."""
+    """Start ``service`` unless it runs already; it gets a session of its own, so a terminal's Ctrl-C does not reach it."""
     if alive(service.name, run):
         return
     for where in (run, log):
@@ -53,7 +52,6 @@ def start(service: Service, *, folder: Path, run: Path, log: Path) -> None:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_listen_to_interrupts,  # a shell's background job ignores SIGINT, and so would its children
         )
     record = {"pid": process.pid, "started": psutil.Process(process.pid).create_time()}
     (run / f"{service.name}.json").write_text(json.dumps(record))
@@ -89,12 +87,12 @@ def members(name: str, run: Path) -> list[psutil.Process]:
 
 
 def stop(name: str, run: Path) -> None:
-    """End ``name`` and every process of its session: SIGINT, then SIGTERM, then SIGKILL."""
+    """End ``name`` and every process of its session: SIGTERM to the leader, which may tidy up, then to whoever is left, then SIGKILL."""
     everyone = members(name, run)
     leader = alive(name, run)
     if leader:
         with contextlib.suppress(psutil.NoSuchProcess):
-            leader.send_signal(signal.SIGINT)
+            leader.terminate()
         psutil.wait_procs([leader], timeout=_GENTLE_SECONDS)
     _end(members(name, run) + [process for process in everyone if process.is_running()])
     (run / f"{name}.json").unlink(missing_ok=True)
@@ -151,10 +149,6 @@ def _holder(port: int) -> str:
             with contextlib.suppress(psutil.NoSuchProcess):
                 return f" by process {connection.pid} ({psutil.Process(connection.pid).name()})"
     return ""
-
-
-def _listen_to_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _session_of(pid: int) -> int | None:
