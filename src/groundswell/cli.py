@@ -30,112 +30,117 @@ ByOption = Annotated[str, typer.Option("--by", help="Who decides: goes into the 
 @app.command()
 def collect(source: Annotated[str, typer.Option(help="replay, hackernews, steam …")], window: WindowOption, topic: TopicOption = None) -> None:
     """Fetch the posts of a window into lake/raw."""
+    settings, params = _configured()
+    windows = parse_windows(window)
     from groundswell.collect import collect as stage
 
-    settings, params = load_settings(), load_params(load_settings())
     name, wanted = params.topic_named(topic)
-    _report(stage(source, name, wanted, parse_windows(window), settings=settings, params=params.collect, now=_now()))
+    _report(stage(source, name, wanted, windows, settings=settings, params=params.collect, now=_now()))
 
 
 @app.command()
 def annotate(window: WindowOption, topic: TopicOption = None) -> None:
     """Fetch the labels that annotators gave to a window's posts into lake/labels."""
+    settings, params = _configured()
+    windows = parse_windows(window)
     from groundswell.annotate import annotate as stage
 
-    settings, params = load_settings(), load_params(load_settings())
-    _report(stage(params.topic_named(topic)[0], parse_windows(window), settings=settings, params=params.annotate))
+    _report(stage(params.topic_named(topic)[0], windows, settings=settings, params=params.annotate))
 
 
 @app.command()
 def validate(window: WindowOption, topic: TopicOption = None) -> None:
     """Check a window's raw posts; the good ones go to lake/valid, the others to lake/quarantine with a reason."""
+    settings, params = _configured()
+    windows = parse_windows(window)
     from groundswell.validate import validate as stage
 
-    settings, params = load_settings(), load_params(load_settings())
     name, wanted = params.topic_named(topic)
-    _report(stage(name, wanted.sources, parse_windows(window), settings=settings, params=params.validate_))
+    _report(stage(name, wanted.sources, windows, settings=settings, params=params.validate_))
 
 
 @app.command()
 def coverage(window: WindowOption, topic: TopicOption = None) -> None:
     """Which windows of a range are in the lake for every source of a topic; fails when one is missing."""
+    settings, params = _configured()
+    windows = parse_windows(window)
     from groundswell.coverage import coverage as stage
 
-    settings, params = load_settings(), load_params(load_settings())
     name, wanted = params.topic_named(topic)
-    _report(stage(name, wanted.sources, parse_windows(window), settings=settings))
+    _report(stage(name, wanted.sources, windows, settings=settings))
 
 
 @app.command()
 def prepare(topic: TopicOption = None) -> None:
     """Make the data set of a topic from all its valid posts: clean, group, label, split, check for leaks."""
+    settings, params = _configured()
     from groundswell.prepare import prepare as stage
 
-    settings, params = load_settings(), load_params(load_settings())
     _report(stage(params.topic_named(topic)[0], settings=settings, params=params.prepare))
 
 
 @app.command()
 def seal(topic: TopicOption = None) -> None:
     """Version the lake and the data set with DVC: add, commit, push."""
+    settings, params = _configured()
     from groundswell.seal import seal as stage
 
-    settings, params = load_settings(), load_params(load_settings())
     _report(stage(params.topic_named(topic)[0], settings=settings))
 
 
 @app.command()
 def train(topic: TopicOption = None) -> None:
     """Fine-tune a DistilBERT and its baseline under MLflow; export, check and register the challenger."""
+    settings, params = _configured()
     from groundswell.train import train as stage
 
-    settings, params = load_settings(), load_params(load_settings())
     _report(stage(params.topic_named(topic)[0], settings=settings, params=params.train))
 
 
 @app.command()
 def evaluate(topic: TopicOption = None) -> None:
     """Measure the model that train left, with intervals and per slice."""
+    settings, params = _configured()
     from groundswell.evaluate import evaluate as stage
 
-    settings, params = load_settings(), load_params(load_settings())
     _report(stage(params.topic_named(topic)[0], settings=settings, params=params.evaluate))
 
 
 @app.command()
 def judge(topic: TopicOption = None) -> None:
     """Compare challenger and champion on the same rows: PROMOTE, HOLD or INCONCLUSIVE, with reasons."""
+    settings, params = _configured()
     from groundswell.judge import judge as stage
 
-    settings, params = load_settings(), load_params(load_settings())
     _report(stage(params.topic_named(topic)[0], settings=settings, params=params.judge))
 
 
 @app.command()
 def promote(by: ByOption, topic: TopicOption = None) -> None:
     """Make the judged challenger the champion: load it as serving does, move the alias, write the ledger."""
+    settings, params = _configured()
     from groundswell.promote import promote as stage
 
-    settings, params = load_settings(), load_params(load_settings())
     _report(stage(params.topic_named(topic)[0], by=by, settings=settings, params=params.promote, now=_now()))
 
 
 @app.command()
 def rollback(by: ByOption, topic: TopicOption = None) -> None:
     """Go back to the last healthy champion before the present one."""
+    settings, params = _configured()
     from groundswell.promote import rollback as stage
 
-    settings, params = load_settings(), load_params(load_settings())
     _report(stage(params.topic_named(topic)[0], by=by, settings=settings, params=params.promote, now=_now()))
 
 
 @app.command()
 def monitor(window: WindowOption, topic: TopicOption = None) -> None:
     """Compare a window's posts with the champion's reference: an Evidently report and a decision with reasons."""
+    settings, params = _configured()
+    windows = parse_windows(window)
     from groundswell.monitor import monitor as stage
 
-    settings, params = load_settings(), load_params(load_settings())
-    _report(stage(params.topic_named(topic)[0], parse_windows(window), settings=settings, params=params.monitor))
+    _report(stage(params.topic_named(topic)[0], windows, settings=settings, params=params.monitor))
 
 
 @app.command()
@@ -158,7 +163,7 @@ def lineage(version: Annotated[str, typer.Argument(metavar="MODEL_VERSION")], to
     """Where a model version came from: run, commit, data set, windows, validation results."""
     from groundswell.lineage import lineage as find
 
-    settings, params = load_settings(), load_params(load_settings())
+    settings, params = _configured()
     _report(find(params.topic_named(topic)[0], version, settings=settings))
 
 
@@ -167,8 +172,14 @@ def checkout(version: Annotated[str, typer.Argument(metavar="MODEL_VERSION")], t
     """Restore the exact data set of a model version from the DVC remote."""
     from groundswell.lineage import checkout as restore
 
-    settings, params = load_settings(), load_params(load_settings())
+    settings, params = _configured()
     _report(restore(params.topic_named(topic)[0], version, settings=settings))
+
+
+def _configured():
+    """Settings and params; before any heavy import, so that a wrong call is answered at once."""
+    settings = load_settings()
+    return settings, load_params(settings)
 
 
 def _report(report: dict) -> None:
