@@ -1,0 +1,64 @@
+"""Status: what runs, which model is champion, which windows are in the lake. Reads only; works with everything stopped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from groundswell import processes, stack
+from groundswell.config import Params, Settings
+from groundswell.lake import Lake, footer
+
+
+def status(settings: Settings, params: Params) -> dict:
+    """``{"running": {service: page}, "champion": …, "windows": {topic: {window: {source: rows}}}, "airflow": user and password}``."""
+    settings = stack.settings_of_the_stack(settings)
+    run, _ = stack.folders(settings)
+    running = {service.name: service.page for service in stack.services(settings, params.topic) if processes.alive(service.name, run)}
+    user, password = stack.admin_password(settings)
+    return {
+        "running": running,
+        "airflow": {"user": user, "password": password},
+        "champion": {topic: champion(settings, topic) for topic in params.topics},
+        "windows": {topic: windows(settings, topic) for topic in params.topics},
+    }
+
+
+def champion(settings: Settings, topic: str) -> dict | None:
+    """The last line of the topic's promotion ledger: which version is champion, since when, by whom."""
+    ledger = settings.root / "ledger" / f"{topic}.jsonl"
+    lines = ledger.read_text(encoding="utf-8").splitlines() if ledger.exists() else []
+    return json.loads(lines[-1]) if lines else None
+
+
+def windows(settings: Settings, topic: str) -> dict[str, dict[str, int]]:
+    """Window → source → posts that passed validation."""
+    found: dict[str, dict[str, int]] = {}
+    for partition in Lake(settings.lake).partitions("valid", topic=topic):
+        found.setdefault(partition.window.key, {})[partition.source] = footer(partition.path)["rows"]
+    return dict(sorted(found.items()))
+
+
+def show(found: dict, home: Path) -> None:
+    """Print ``found`` (of `status`) as tables for a person."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    for name, page in found["running"].items():
+        console.print(f"[green]●[/green] {name}  {page}")
+    if not found["running"]:
+        console.print("nothing runs: start it with [bold]make up[/bold]")
+    else:
+        console.print(f"Airflow's user: {found['airflow']['user']}, password: {found['airflow']['password']}")
+    for topic, entry in found["champion"].items():
+        console.print(f"champion of {topic}: " + (f"version {entry['to']}, since {entry['at']}, by {entry['by']}" if entry else "none yet"))
+    for topic, by_window in found["windows"].items():
+        if not by_window:
+            console.print(f"lake: no window of {topic} yet ({home})")
+            continue
+        sources = sorted({source for rows in by_window.values() for source in rows})
+        table = Table("window", *sources, title=f"valid posts of {topic}")
+        for window, rows in list(by_window.items())[-31:]:
+            table.add_row(window, *(str(rows.get(source, "–")) for source in sources))
+        console.print(table)
