@@ -1,0 +1,385 @@
+"""Runs and the model registry: the adapter over MLflow.
+
+Reads and writes the tracking store that ``settings.tracking_uri`` names: SQLite under home, or a server by http. Both ways see
+the same artifacts: experiments are made with ``mlflow-artifacts:/…`` locations, which a server resolves against its destination
+and, beside SQLite, this module resolves to the folder ``artifacts`` next to the database (the embedded server's destination).
+Every exception of MLflow's leaves here as `RegistryError`; "no such alias" is an answer (None), "registry down" is an error.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from groundswell.errors import ModelError, RegistryError
+from groundswell.predictor import verify
+from groundswell.schema import registered_model
+
+CHALLENGER, CHAMPION = "challenger", "champion"
+EXPORT_PATH = "artifacts/export"
+"""Where the export folder lies inside a registered model."""
+
+_ABSENT = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
+_PROCESS_TAG = "groundswell.process"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A version of a registered model, as the registry knows it."""
+
+    name: str
+    version: str
+    run_id: str
+    source: str
+    created_ms: int
+    tags: dict[str, str] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def model_id(self) -> str | None:
+        """MLflow's logged model behind the version (its own ``model_id`` is always None): the last part of ``models:/m-…``."""
+        return self.source.removeprefix("models:/") if self.source.startswith("models:/m-") else None
+
+
+def client(settings):
+    """An MlflowClient on ``settings.tracking_uri``, also made the process's default; a SQLite store is created when missing."""
+    uri = settings.tracking_uri
+    if uri.startswith("sqlite:///"):
+        artifacts_beside(uri).mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    import mlflow
+
+    logging.getLogger("mlflow.store.db").setLevel(logging.WARNING)
+    _teach_mlflow_artifacts()
+    with _registry(uri):
+        mlflow.set_tracking_uri(uri)
+        mlflow.set_registry_uri(uri)
+        return mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def artifacts_beside(uri: str) -> Path:
+    """The artifact folder of a SQLite store: ``artifacts`` next to the database, the embedded server's destination."""
+    return Path(uri.removeprefix("sqlite:///")).parent / "artifacts"
+
+
+def experiment_name(topic: str) -> str:
+    return f"groundswell-{topic}"
+
+
+def ensure_experiment(settings, topic: str) -> str:
+    """The id of the topic's experiment, made when it is not there."""
+    from mlflow.exceptions import MlflowException
+
+    name = experiment_name(topic)
+    with _registry(settings.tracking_uri):
+        mlflow_client = client(settings)
+        if found := mlflow_client.get_experiment_by_name(name):
+            return found.experiment_id
+        try:
+            return mlflow_client.create_experiment(name, artifact_location=f"mlflow-artifacts:/{name}")
+        except MlflowException:  # somebody was faster
+            if found := mlflow_client.get_experiment_by_name(name):
+                return found.experiment_id
+            raise
+
+
+@contextmanager
+def run(settings, topic: str, name: str, tags: dict[str, str]) -> Iterator[str]:
+    """A run, its id; FINISHED at the end, FAILED after an error, KILLED after Ctrl-C or SIGTERM. Runs that a dead process of
+    this machine left RUNNING are marked KILLED first."""
+    import mlflow
+
+    experiment = ensure_experiment(settings, topic)
+    with _registry(settings.tracking_uri):
+        mark_abandoned(settings, topic)
+        active = mlflow.start_run(experiment_id=experiment, run_name=name, tags={**tags, _PROCESS_TAG: _process()})
+    status = "FAILED"
+    try:
+        with _terminated_as_exit():
+            yield active.info.run_id
+        status = "FINISHED"
+    except (KeyboardInterrupt, SystemExit):
+        status = "KILLED"
+        raise
+    finally:
+        with _registry(settings.tracking_uri):
+            mlflow.end_run(status)
+
+
+def mark_abandoned(settings, topic: str) -> list[str]:
+    """Mark as KILLED the topic's RUNNING runs whose process, on this machine, is gone; their ids."""
+    with _registry(settings.tracking_uri):
+        mlflow_client = client(settings)
+        found = mlflow_client.get_experiment_by_name(experiment_name(topic))
+        running = mlflow_client.search_runs([found.experiment_id], "attributes.status = 'RUNNING'") if found else []
+        gone = [one.info.run_id for one in running if _is_gone(one.data.tags.get(_PROCESS_TAG, ""))]
+        for run_id in gone:
+            log.warning("tracking: run %s was left unfinished by a process that is gone: marked KILLED", run_id)
+            mlflow_client.set_terminated(run_id, "KILLED")
+    return gone
+
+
+def log_input(settings, run_id: str, *, name: str, digest: str, source: dict, profile: dict) -> None:
+    """Put a DVC-versioned data set into a run's inputs: ``digest`` its md5 (``….dir``), ``source`` where it is, ``profile`` its numbers."""
+    import json
+
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    dataset = Dataset(
+        name=name, digest=digest, source_type="dvc", source=json.dumps(source, sort_keys=True), profile=json.dumps(profile, sort_keys=True)
+    )
+    with _registry(settings.tracking_uri):
+        register_dataset_source()
+        client(settings).log_inputs(run_id, [DatasetInput(dataset, tags=[InputTag("mlflow.data.context", "training")])])
+
+
+def register_dataset_source() -> None:
+    """Teach MLflow what a data set of source type ``dvc`` is, so that ``mlflow.data.get_source`` reads it back."""
+    from mlflow.data import dataset_source_registry
+    from mlflow.data.dataset_source import DatasetSource
+
+    if any(source._get_source_type() == "dvc" for source in dataset_source_registry._dataset_source_registry.sources):
+        return
+
+    class DvcSource(DatasetSource):
+        """A directory that DVC versions: ``path`` and ``md5``."""
+
+        def __init__(self, path: str, md5: str):
+            self.path, self.md5 = path, md5
+
+        @staticmethod
+        def _get_source_type() -> str:
+            return "dvc"
+
+        def load(self) -> str:
+            """The folder that holds it: `groundswell checkout MODEL_VERSION` brings this very version back there."""
+            return self.path
+
+        @staticmethod
+        def _can_resolve(raw_source) -> bool:
+            return False  # made by `log_input` only
+
+        @classmethod
+        def _resolve(cls, raw_source):
+            raise NotImplementedError
+
+        def to_dict(self) -> dict:
+            return {"path": self.path, "md5": self.md5}
+
+        @classmethod
+        def from_dict(cls, source_dict: dict):
+            return cls(**source_dict)
+
+    dataset_source_registry.register_dataset_source(DvcSource)
+
+
+def version_by_alias(settings, topic: str, alias: str) -> ModelVersion | None:
+    """What ``alias`` points to; None when the model or the alias does not exist; `RegistryError` when the registry can't be asked."""
+    with _registry(settings.tracking_uri):
+        return _or_none(lambda: client(settings).get_model_version_by_alias(registered_model(topic), alias))
+
+
+def version_numbered(settings, topic: str, version: str) -> ModelVersion | None:
+    """Version ``version`` of the topic's model, or None when it does not exist."""
+    with _registry(settings.tracking_uri):
+        return _or_none(lambda: client(settings).get_model_version(registered_model(topic), str(version)))
+
+
+def versions(settings, topic: str) -> list[ModelVersion]:
+    """Every version of the topic's model, the newest first."""
+    with _registry(settings.tracking_uri):
+        found = client(settings).search_model_versions(f"name='{registered_model(topic)}'")
+        return sorted((_version(one) for one in found), key=lambda one: -int(one.version))
+
+
+def register(settings, topic: str, *, source: str, run_id: str, tags: dict[str, str]) -> ModelVersion:
+    """Make the model at ``source`` (``models:/m-…``) the next version of the topic's registered model, then its challenger."""
+    from mlflow.exceptions import MlflowException
+
+    name = registered_model(topic)
+    with _registry(settings.tracking_uri):
+        mlflow_client = client(settings)
+        try:
+            mlflow_client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        made = mlflow_client.create_model_version(name, source, run_id=run_id, tags=tags)
+        mlflow_client.set_registered_model_alias(name, CHALLENGER, made.version)
+        return _version(mlflow_client.get_model_version(name, made.version))
+
+
+def set_alias(settings, topic: str, alias: str, version: str) -> None:
+    """Point ``alias`` to ``version`` in one call: it is never deleted first."""
+    with _registry(settings.tracking_uri):
+        client(settings).set_registered_model_alias(registered_model(topic), alias, str(version))
+
+
+def set_version_tag(settings, topic: str, version: str, key: str, value: str) -> None:
+    with _registry(settings.tracking_uri):
+        client(settings).set_model_version_tag(registered_model(topic), str(version), key, value)
+
+
+def log_metrics(settings, run_id: str, metrics: dict[str, float]) -> None:
+    """Log numbers to a run that is already over."""
+    from mlflow.entities import Metric
+    from mlflow.utils.time import get_current_time_millis
+
+    with _registry(settings.tracking_uri):
+        stamp = get_current_time_millis()
+        client(settings).log_batch(run_id, metrics=[Metric(name, float(value), stamp, 0) for name, value in sorted(metrics.items())])
+
+
+def log_json(settings, run_id: str, value: dict, path: str) -> None:
+    """Log ``value`` as a JSON artifact of a run, e.g. a stage's report."""
+    with _registry(settings.tracking_uri):
+        client(settings).log_dict(run_id, value, path)
+
+
+def log_files(settings, run_id: str, folder: Path, path: str) -> None:
+    """Log the files of ``folder`` as artifacts of a run under ``path``."""
+    with _registry(settings.tracking_uri):
+        client(settings).log_artifacts(run_id, str(folder), path)
+
+
+def download_export(settings, topic: str, version: str, to: Path) -> Path:
+    """The export folder of a model version at ``to``, whole and verified; what lies there already is kept when it is that version's.
+
+    `RegistryError` when it can't be fetched, `ModelError` when what came is not what its manifest says.
+    """
+    wanted = version_numbered(settings, topic, version)
+    if wanted is None:
+        raise RegistryError(f"{registered_model(topic)} has no version {version}: see groundswell status, or the MLflow page")
+    if _is_export_of(to, wanted.run_id):
+        return to
+    beside = to.with_name(f".{to.name}.{os.getpid()}")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    try:
+        with _registry(settings.tracking_uri):
+            import mlflow
+
+            client(settings)
+            folder = mlflow.artifacts.download_artifacts(artifact_uri=f"models:/{wanted.name}/{wanted.version}/{EXPORT_PATH}", dst_path=str(beside))
+        verify(Path(folder))
+        shutil.rmtree(to, ignore_errors=True)
+        os.replace(folder, to)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return to
+
+
+def _is_export_of(folder: Path, run_id: str) -> bool:
+    import json
+
+    try:
+        verify(folder)
+    except ModelError:
+        return False
+    return json.loads((folder / "config.json").read_text(encoding="utf-8")).get("run_id") == run_id
+
+
+def _or_none(ask) -> ModelVersion | None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return _version(ask())
+    except MlflowException as error:
+        if error.error_code in _ABSENT:
+            return None
+        raise
+
+
+def _version(found) -> ModelVersion:
+    return ModelVersion(
+        name=found.name,
+        version=str(found.version),
+        run_id=found.run_id or "",
+        source=found.source or "",
+        created_ms=found.creation_timestamp,
+        tags=dict(found.tags),
+        aliases=tuple(found.aliases),
+    )
+
+
+@contextmanager
+def _registry(uri: str) -> Iterator[None]:
+    """MLflow's, requests' and SQLAlchemy's errors as one `RegistryError` that names the registry."""
+    from mlflow.exceptions import MlflowException
+    from requests.exceptions import RequestException
+
+    try:
+        yield
+    except (MlflowException, RequestException, OSError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise RegistryError(
+            f"the model registry at {uri} did not do what was asked ({reason}): is it up (make status)? Then run this again"
+        ) from error
+
+
+def _teach_mlflow_artifacts() -> None:
+    """Make ``mlflow-artifacts:/…`` mean a local folder where the tracking store is SQLite; with a server it stays MLflow's own."""
+    from mlflow.store.artifact import artifact_repository_registry as registry
+    from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+    from mlflow.store.artifact.mlflow_artifacts_repo import MlflowArtifactsRepository
+
+    def repository(artifact_uri: str, tracking_uri: str | None = None, registry_uri: str | None = None):
+        import mlflow
+
+        store = tracking_uri or mlflow.get_tracking_uri()
+        if not store.startswith("sqlite:///"):
+            return MlflowArtifactsRepository(artifact_uri, tracking_uri=tracking_uri, registry_uri=registry_uri)
+        place = artifacts_beside(store) / artifact_uri.removeprefix("mlflow-artifacts:").lstrip("/")
+        return LocalArtifactRepository(place.as_uri(), tracking_uri=tracking_uri, registry_uri=registry_uri)
+
+    registry._artifact_repository_registry.register("mlflow-artifacts", repository)
+
+
+def _process() -> str:
+    """This process, told apart from a later one with the same number: ``host/pid/start``."""
+    import psutil
+
+    return f"{socket.gethostname()}/{os.getpid()}/{psutil.Process().create_time():.0f}"
+
+
+def _is_gone(process: str) -> bool:
+    import psutil
+
+    host, _, number = process.rpartition("/")[0].rpartition("/")
+    if host != socket.gethostname():
+        return False
+    started = process.rpartition("/")[2]
+    try:
+        return f"{psutil.Process(int(number)).create_time():.0f}" != started
+    except psutil.Error:
+        return True
+
+
+@contextmanager
+def _terminated_as_exit() -> Iterator[None]:
+    """SIGTERM raises SystemExit inside the block, so that what is open is closed; only the main thread may ask for it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(number, frame):
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
