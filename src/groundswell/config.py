@@ -81,7 +81,10 @@ class AnnotateParams(Section):
 class ValidateParams(Section):
     max_quarantined_share: Share = 0.2
     max_duplicate_share: Share = 0.3
-    max_text_characters: int = 20_000
+    min_rows_for_shares: int = Field(20, ge=1)  # a smaller partition is not judged by shares: one bad row of three says nothing
+    max_text_characters: int = Field(20_000, ge=1)
+    labels: list[str] = []
+    """Labels that a corpus may bring besides LABELS, in any case; empty: any word (prepare maps or refuses it)."""
     rows_due: dict[str, int] = {}
     """Source → the fewest rows that one of its windows must have; a source that is not named may be empty."""
 
