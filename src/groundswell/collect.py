@@ -1,0 +1,176 @@
+"""Collect: the posts of a window, from one source, into ``lake/raw``.
+
+Reads a source (see `groundswell.sources`). Writes one partition a window, an empty one too: "no posts" is not "not run". Author
+ids end here: what is written holds pseudonyms only (HMAC-SHA256 with the source's name in the message). Refuses a window that is
+not over, or beyond the source's look-back. The same window again is the same file, byte for byte.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from groundswell.config import CollectParams, Settings, Topic
+from groundswell.errors import UnknownName, WindowError, nearest
+from groundswell.http import Http
+from groundswell.lake import Lake, write_json
+from groundswell.pseudonym import Pseudonyms
+from groundswell.schema import POST
+from groundswell.sources import source_named
+from groundswell.sources.base import Found, Reading, Source, hashtags
+from groundswell.window import Window
+
+if TYPE_CHECKING:
+    from httpx2 import BaseTransport
+
+log = logging.getLogger(__name__)
+
+
+def collect(
+    source: str,
+    topic_name: str,
+    topic: Topic,
+    windows: list[Window],
+    *,
+    settings: Settings,
+    params: CollectParams,
+    now: datetime,
+    transport: BaseTransport | None = None,
+) -> dict:
+    """Fetch every window's posts into ``lake/raw``; the report has rows, sha256 and drops a window, requests and retries.
+
+    ``now`` only decides whether a window is over. Errors: `UnknownName`, `WindowError` (nothing was tried); `SourceError`,
+    `CorpusError` (windows before the failing one are whole, it and those after it are as they were).
+    """
+    network = source_named(source)
+    section = _section(source, topic_name, topic)
+    _require_possible(network, windows, now)
+    pseudonyms = Pseudonyms(settings.key_for_pseudonyms(), source, network.authors(section))
+    with Http(attempts=params.attempts, longest_wait_seconds=params.longest_wait_seconds, transport=transport) as http:
+        spans = _spans(network, windows)
+        readings = (Reading(section, start, end, settings, params, http) for start, end in spans)
+        job = _Job(network, topic_name, Lake(settings.lake), pseudonyms)
+        written = {}
+        for window, rows, dropped in _by_window(network, job, readings, windows):
+            written[window.key] = job.write(window, rows, dropped)
+            _progress(source, topic_name, window, len(rows), len(written), len(windows))
+            write_json(written[window.key], settings.report("collect", topic_name, source, window.key))
+        return _report(source, topic_name, written, http)
+
+
+def _progress(source: str, topic: str, window: Window, rows: int, done: int, due: int) -> None:
+    if due <= 31 or done % 100 == 0 or done == due:
+        log.info("%s/%s/%s: %d posts (window %d of %d)", source, topic, window.key, rows, done, due)
+
+
+def _section(source: str, topic_name: str, topic: Topic):
+    section = getattr(topic, source, None)
+    if section is None:
+        raise UnknownName(
+            f"topic {topic_name!r} has no section {source!r} in params.yaml, so nothing says what to collect{nearest(source, topic.sources)}"
+        )
+    return section
+
+
+def _require_possible(network: Source, windows: list[Window], now: datetime) -> None:
+    for window in windows:
+        window.require_over(now)
+        if network.look_back is not None and window.start < now - network.look_back:
+            oldest = now - network.look_back
+            raise WindowError(
+                f"window {window.key}: {network.name} looks back {network.look_back.days} days, to {oldest:%Y-%m-%dT%H:%MZ}; what is older is gone"
+            )
+
+
+def _spans(network: Source, windows: list[Window]) -> Iterator[tuple[datetime, datetime]]:
+    if network.reads_ranges:
+        yield windows[0].start, windows[-1].end
+    else:
+        yield from ((window.start, window.end) for window in windows)
+
+
+def _by_window(network: Source, job: _Job, readings: Iterable[Reading], windows: list[Window]) -> Iterator[tuple[Window, list[dict], Counter]]:
+    """Rows and drops of each window in order, whether the source reads windows one by one or a range at once."""
+    if not network.reads_ranges:
+        for window, reading in zip(windows, readings, strict=True):
+            yield window, [job.row(found, window) for found in network.posts(reading)], reading.dropped
+        return
+    (reading,) = readings
+    rows: dict[Window, list[dict]] = {window: [] for window in windows}
+    for found in network.posts(reading):
+        window = Window.of(found.created_at, windows[0].unit)
+        rows[window].append(job.row(found, window))
+    for window in windows:
+        yield window, rows[window], Counter()  # what is dropped has no window; a file's faults raise instead
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One source's posts of one topic on their way into the lake."""
+
+    network: Source
+    topic: str
+    lake: Lake
+    pseudonyms: Pseudonyms
+    version: str = field(init=False)
+
+    def __post_init__(self):
+        object.__setattr__(self, "version", f"{self.network.name}-{self.network.version}")
+
+    def row(self, found: Found, window: Window) -> dict:
+        """The canonical post: everything that could hold the author's id goes through the pseudonyms."""
+        hide = self.pseudonyms.hider(found.author)
+        given = {name: getattr(found, name) for name in ("created_at", "edited_at", "likes", "reposts", "replies", "score")}
+        hidden = {name: hide.text(getattr(found, name)) for name in ("post_id", "text", "lang", "kind", "parent_id", "native_label", "label", "url")}
+        return {
+            **given,
+            **hidden,
+            "source": self.network.name,
+            "topic": self.topic,
+            "author": self.pseudonyms.of(found.author),
+            "hashtags": hashtags(hidden["text"]),
+            "label_provenance": found.label_provenance,
+            "raw": hide.record(found.record),
+            "fetched_at": window.end,
+            "connector_version": self.version,
+        }
+
+    def write(self, window: Window, rows: list[dict], dropped: Counter) -> dict:
+        """Sort, keep one row an id, and put them in their place; the window's part of the report."""
+        kept = _first_of_each(sorted(rows, key=lambda row: (row["created_at"], row["post_id"], row["raw"])))
+        dropped = dropped + Counter({"duplicate_id": len(rows) - len(kept)})
+        metadata = {"window": window.key, "status": "complete", "connector_version": self.version}
+        partition = self.lake.partition("raw", self.network.name, self.topic, window)
+        described = self.lake.write(partition, pa.Table.from_pylist(kept, schema=POST), metadata)
+        return {"window": window.key, "rows": described["rows"], "sha256": described["sha256"], "dropped": dict(+dropped)}
+
+
+def _first_of_each(rows: list[dict]) -> list[dict]:
+    first = {}
+    for row in rows:
+        first.setdefault(row["post_id"], row)
+    return list(first.values())
+
+
+def _report(source: str, topic: str, written: dict[str, dict], http: Http) -> dict:
+    dropped = sum((Counter(part["dropped"]) for part in written.values()), Counter())
+    report = {
+        "stage": "collect",
+        "source": source,
+        "topic": topic,
+        "windows": written,
+        "rows": sum(part["rows"] for part in written.values()),
+        "dropped": dict(dropped),
+        "requests": http.requests,
+        "retries": http.retries,
+    }
+    if len(written) == 1:
+        (only,) = written.values()
+        report |= {"window": only["window"], "sha256": only["sha256"]}
+    return report

@@ -1,0 +1,53 @@
+"""Coverage: which windows of a range are in the lake, validated, for every source of a topic.
+
+Reads the footers of ``lake/valid`` (and looks whether ``raw`` is there). Writes its report only. Refuses, as a `LakeError` that
+names them, when a window is missing: retraining on a hole would be a quiet mistake.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from groundswell.config import Settings
+from groundswell.errors import LakeError
+from groundswell.lake import Lake, footer, write_json
+from groundswell.window import Window
+
+_NAMED = 5
+"""How many missing windows a message names; the report has them all."""
+
+
+def coverage(topic: str, sources: list[str], windows: list[Window], *, settings: Settings) -> dict:
+    """Rows and status of every source's windows; `LakeError` when one is not complete in ``lake/valid``."""
+    lake = Lake(settings.lake)
+    parts = {source: {window.key: _state(lake, source, topic, window) for window in windows} for source in sources}
+    missing = [
+        f"{source}/{topic}/{key} ({state['status']})"
+        for source, states in parts.items()
+        for key, state in states.items()
+        if state["status"] != "complete"
+    ]
+    report = {
+        "stage": "coverage",
+        "topic": topic,
+        "from": windows[0].key,
+        "to": windows[-1].key,
+        "windows": len(windows),
+        "rows": {source: sum(state["rows"] for state in states.values()) for source, states in parts.items()},
+        "partitions": parts,
+        "missing": missing,
+    }
+    write_json(report, settings.report("coverage", topic))
+    if missing:
+        named = ", ".join(missing[:_NAMED]) + (f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else "")
+        raise LakeError(f"{len(missing)} of {len(sources) * len(windows)} partitions are not in lake/valid: {named}: collect and validate them first")
+    return report
+
+
+def _state(lake: Lake, source: str, topic: str, window: Window) -> dict:
+    path: Path = lake.partition("valid", source, topic, window).path
+    if path.exists():
+        known = footer(path)
+        return {"status": known.get("status", "unknown"), "rows": known.get("rows", 0)}
+    is_raw = lake.partition("raw", source, topic, window).path.exists()
+    return {"status": "not validated" if is_raw else "not collected", "rows": 0}

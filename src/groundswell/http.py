@@ -1,0 +1,178 @@
+"""The one door to HTTP: JSON in, JSON out, retried until it is whole or hopeless.
+
+Reads what a platform says about when to come back, in every encoding that platforms use. Writes nothing. Refuses to wait longer
+than it was told it may: the task that called it runs again later instead. No other module imports the HTTP client.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx2
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+
+from groundswell.errors import SourceError
+
+log = logging.getLogger(__name__)
+
+RESET_HEADERS = ("ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset")
+_EPOCH_FROM = 1_000_000_000
+"""A number in a reset header above this is a moment (epoch seconds), below it a span (seconds to go)."""
+
+
+class Http:
+    """A client that counts its ``requests`` and ``retries``. ``transport``, ``sleep`` and ``clock`` are the seams of the tests."""
+
+    def __init__(
+        self,
+        *,
+        attempts: int = 5,
+        longest_wait_seconds: float = 60,
+        timeout_seconds: float = 30,
+        transport: httpx2.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.time,
+    ):
+        self.requests = 0
+        self.retries = 0
+        self._attempts = attempts
+        self._longest_wait = longest_wait_seconds
+        self._timeout = timeout_seconds
+        self._transport = transport
+        self._sleep = sleep
+        self._clock = clock
+        self._client: httpx2.Client | None = None
+
+    def __enter__(self) -> Http:
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self._client is not None:
+            self._client.close()
+
+    def get(self, url: str, params: dict) -> dict:
+        """The JSON object at ``url``; `SourceError` after all attempts, or at once where trying again can't help."""
+        return self._retrying(url, lambda client: client.get(url, params=params))
+
+    def post(self, url: str, body: dict) -> dict:
+        """The JSON object that ``url`` answers to ``body``; errors as of `get`. Only for calls that may be made twice."""
+        return self._retrying(url, lambda client: client.post(url, json=body))
+
+    def _retrying(self, url: str, call: Callable[[httpx2.Client], httpx2.Response]) -> dict:
+        retrying = Retrying(
+            stop=stop_after_attempt(self._attempts),
+            wait=self._wait,
+            retry=retry_if_exception_type(_TryAgain),
+            sleep=self._sleep,
+            before_sleep=self._count_retry,
+            reraise=True,
+        )
+        try:
+            return retrying(self._once, url, call)
+        except _TryAgain as error:
+            raise SourceError(f"{url}: {error}, {self._attempts} times: run the window again later") from error
+
+    def _once(self, url: str, call: Callable[[httpx2.Client], httpx2.Response]) -> dict:
+        self.requests += 1
+        try:
+            response = call(self._open())
+        except httpx2.TransportError as error:
+            raise _TryAgain(f"{type(error).__name__} ({error})") from error
+        except (httpx2.InvalidURL, httpx2.DecodingError) as error:
+            raise SourceError(f"{url}: can't be asked: {error}") from error
+        if response.status_code == 429 or response.status_code >= 500:
+            raise _TryAgain(f"answered {response.status_code}", self._told(url, response))
+        if response.status_code != 200:
+            raise SourceError(f"{url}: expected status 200, found {response.status_code}: check the address, the query and the access rights")
+        return _json_object(url, response)
+
+    def _open(self) -> httpx2.Client:
+        if self._client is None:
+            headers = {"user-agent": "groundswell/0.1", "accept": "application/json"}
+            # Plain http needs no certificates, and reading them takes longer than a window's requests.
+            self._client = httpx2.Client(timeout=self._timeout, transport=self._transport, headers=headers)
+        return self._client
+
+    def _told(self, url: str, response: httpx2.Response) -> float | None:
+        told = server_wait(dict(response.headers), self._clock())
+        if told is not None and told > self._longest_wait:
+            raise SourceError(
+                f"{url}: asks to wait {told:.0f} s, more than collect.longest_wait_seconds ({self._longest_wait:.0f}): run it again then"
+            )
+        return told
+
+    def _wait(self, state: RetryCallState) -> float:
+        error = state.outcome.exception()
+        if error.told is not None:
+            return error.told
+        return min(self._longest_wait, 0.25 * 2 ** (state.attempt_number - 1)) * random.uniform(0.5, 1)  # noqa: S311
+
+    def _count_retry(self, state: RetryCallState) -> None:
+        self.retries += 1
+        log.info("try %d: %s; waiting %.1f s", state.attempt_number, state.outcome.exception(), state.next_action.sleep)
+
+
+class _TryAgain(Exception):
+    """What may go better the next time; ``told`` is the server's own word on when, in seconds."""
+
+    def __init__(self, what: str, told: float | None = None):
+        super().__init__(what)
+        self.told = told
+
+
+def server_wait(headers: dict[str, str], now: float) -> float | None:
+    """Seconds to wait as a server's headers say, or None where they say nothing that can be read.
+
+    Five encodings are in use: ``Retry-After`` as seconds or as an HTTP date, and a reset header as epoch seconds, as
+    seconds to go, or as ISO 8601. A moment is measured from the server's own ``Date`` where it sends one, else from
+    ``now`` (epoch seconds), so that a clock that is wrong here does no harm.
+    """
+    headers = {name.lower(): value.strip() for name, value in headers.items()}
+    now = _http_date(headers.get("date", "")) or now
+    for name in ("retry-after", *RESET_HEADERS):
+        seconds = _seconds(headers.get(name, ""), now)
+        if seconds is not None:
+            return max(0.0, seconds)
+    return None
+
+
+def _seconds(value: str, now: float) -> float | None:
+    try:
+        number = float(value)
+    except ValueError:
+        moment = _http_date(value) or _iso(value)
+        return None if moment is None else moment - now
+    if number != number or number in (float("inf"), float("-inf")):
+        return None
+    return number - now if number > _EPOCH_FROM else number
+
+
+def _http_date(value: str) -> float | None:
+    try:
+        return parsedate_to_datetime(value).timestamp()
+    except (TypeError, ValueError):
+        return None
+
+
+def _iso(value: str) -> float | None:
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _json_object(url: str, response: httpx2.Response) -> dict:
+    try:
+        value = json.loads(response.content)
+    except ValueError as error:
+        raise _TryAgain(f"answered with JSON that breaks off or is none (byte {getattr(error, 'pos', '?')} of {len(response.content)})") from error
+    if not isinstance(value, dict):
+        raise SourceError(f"{url}: expected a JSON object, found a {type(value).__name__}")
+    return value

@@ -1,0 +1,36 @@
+"""The simulated platforms as one HTTP service: their real paths and shapes, under a prefix each, and faults on request."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, HTTPException
+
+from groundswell.simulator import annotations, hackernews, steam
+from groundswell.simulator.faults import KINDS, PLATFORMS, Faults, Plan
+from groundswell.simulator.settings import SimulatorSettings
+
+
+def make_app(settings: SimulatorSettings) -> FastAPI:
+    """The service for one world, as ``settings`` describe it."""
+    app = FastAPI(title="Groundswell's simulated platforms")
+    plan = Plan()
+    app.add_middleware(Faults, plan=plan, slow_seconds=settings.slow_seconds)
+    for platform in (hackernews, steam, annotations):
+        app.include_router(platform.router(settings))
+
+    @app.get("/healthz")
+    def healthz() -> dict:
+        return {"status": "ok", "seed": settings.seed}
+
+    @app.get("/faults")
+    def faults() -> dict:
+        return {"requests": plan.requests, "planned": plan.planned, "kinds": KINDS}
+
+    @app.put("/faults/{platform}")
+    def put_faults(platform: str, faults: dict[int, str]) -> dict:
+        unknown = sorted(set(faults.values()) - set(KINDS))
+        if platform not in PLATFORMS or unknown:
+            raise HTTPException(400, f"expected a platform of {PLATFORMS} and faults of {KINDS}, found {platform!r} {unknown}")
+        plan.put(platform, faults)
+        return {"planned": plan.planned}
+
+    return app

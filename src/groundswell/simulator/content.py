@@ -1,0 +1,85 @@
+"""What was posted where on a day: a pure function of (seed, platform, topic, day), the same in every process.
+
+A post's truth (what its writer felt) is known here only: the annotator and the corpus give it away, with errors.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from functools import lru_cache
+
+from groundswell.simulator.writer import Writer
+
+_FIRST_ID = {"hackernews": 41_000_000, "steam": 170_000_000, "corpus": 1}
+_EPOCH_DAY = date(2025, 1, 1).toordinal()
+_IDS_PER_DAY = 200_000
+"""Ids ascend with time as the real ones do, and a day's never run into the next day's."""
+
+
+@dataclass(frozen=True)
+class Post:
+    """A simulated post; ``sentiment`` is its truth."""
+
+    post_id: int
+    created: int  # epoch seconds
+    author: str | None
+    text: str
+    sentiment: str
+    lang: str
+    is_off_topic: bool = False
+    numbers: dict = field(default_factory=dict)
+    """Whatever a platform counts: points, votes, playtime."""
+
+    @property
+    def moment(self) -> datetime:
+        return datetime.fromtimestamp(self.created, UTC)
+
+
+@lru_cache(maxsize=512)
+def posts_of(seed: int, platform: str, topic: str, day: date, count: int) -> tuple[Post, ...]:
+    """The posts of ``day`` (UTC) on ``platform``, oldest first. About ``count`` of them: weekends are busier."""
+    chance = random.Random(f"{seed}/{platform}/{topic}/{day.isoformat()}")
+    count = round(count * (1.15 if day.weekday() >= 5 else 1) * chance.uniform(0.92, 1.08))
+    midnight = int(datetime.combine(day, time(), UTC).timestamp())
+    moments = sorted(min(86_399, int(86_400 * chance.betavariate(2.2, 1.6))) for _ in range(count))
+    first = _FIRST_ID[platform] + (day.toordinal() - _EPOCH_DAY) * _IDS_PER_DAY
+    writer = Writer(seed, topic, day, chance)
+    posts = []
+    for place, moment in enumerate(moments):
+        written = writer.write(platform)
+        posts.append(
+            Post(
+                post_id=first + place * 7 + chance.randrange(7),
+                created=midnight + moment,
+                author=_author(chance, platform),
+                text=written.text,
+                sentiment=written.sentiment,
+                lang=written.lang,
+                is_off_topic=written.is_off_topic,
+                numbers=_numbers(chance, platform, written.sentiment),
+            )
+        )
+    return tuple(posts)
+
+
+def _author(chance: random.Random, platform: str) -> str | None:
+    """Few write much, many write once; a few accounts on Hacker News are gone."""
+    number = int(chance.paretovariate(0.6)) % 4000 + chance.randrange(40)
+    if platform == "steam":
+        return str(76_561_197_960_265_728 + number * 7919)
+    if platform == "hackernews" and chance.random() < 0.02:
+        return None
+    return f"{_NAMES[number % len(_NAMES)]}{_TAILS[number // 13 % len(_TAILS)]}{number}"
+
+
+_NAMES = ("quiet", "pixel", "lumen", "moss", "tin", "velvet", "ember", "fjord", "copper", "maple", "orbit", "paper", "salt")
+_TAILS = ("_otter", "heron", "_kite", "lantern", "-fox", "badger", "_reed", "comet", "-jay", "walrus", "_plum")
+
+
+def _numbers(chance: random.Random, platform: str, sentiment: str) -> dict:
+    if platform == "steam":
+        likely_up = {"positive": 0.96, "neutral": 0.6, "negative": 0.05}[sentiment]
+        return {"is_up": chance.random() < likely_up, "votes": int(chance.paretovariate(1.1)) - 1, "minutes": int(chance.lognormvariate(6.5, 1.4))}
+    return {"points": int(chance.paretovariate(1.0)), "comments": int(chance.paretovariate(0.9)) - 1, "is_story": chance.random() < 0.15}

@@ -1,0 +1,109 @@
+"""Simulated Hacker News search, on the wire of hn.algolia.com: newest first, and never more than a query's first 1,000 hits."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from groundswell.simulator.content import Post, posts_of
+from groundswell.simulator.settings import SimulatorSettings
+
+HITS_PER_QUERY = 1000
+_BEYOND = "you can only fetch the 1000 hits for this query. You can extend the number of hits returned via the paginationLimitedTo index parameter"
+_FILTER = re.compile(r"created_at_i\s*(<=|>=|<|>|=)\s*(\d+)")
+_COMPARE = {"<": operator.lt, "<=": operator.le, "=": operator.eq, ">": operator.gt, ">=": operator.ge}
+_MOST_DAYS = 400
+
+
+def router(settings: SimulatorSettings) -> APIRouter:
+    """``GET /hackernews/api/v1/search_by_date``."""
+    routes = APIRouter(prefix="/hackernews")
+
+    @routes.get("/api/v1/search_by_date")
+    def search_by_date(request: Request, query: str = "", tags: str = "", numericFilters: str = "", hitsPerPage: int = 20, page: int = 0):
+        bounds = _FILTER.findall(numericFilters)
+        if len(bounds) != len([part for part in numericFilters.split(",") if part.strip()]) or not bounds:
+            return JSONResponse({"message": "invalid numericFilters", "status": 400}, 400)
+        topic = settings.queries.get(query.strip().casefold())
+        posts = list(_matching(settings, topic, bounds, _kinds(tags))) if topic else []
+        return _page(posts, query, min(max(1, hitsPerPage), HITS_PER_QUERY), max(0, page))
+
+    return routes
+
+
+def _kinds(tags: str) -> set[str]:
+    return set(re.findall(r"[a-z_]+", tags)) or {"story", "comment"}
+
+
+def _matching(settings: SimulatorSettings, topic: str, bounds: list[tuple[str, str]], kinds: set[str]) -> Iterator[Post]:
+    tests = [(_COMPARE[sign], int(number)) for sign, number in bounds]
+    for day in _days(bounds):
+        for post in reversed(posts_of(settings.seed, "hackernews", topic, day, settings.hackernews_per_day)):
+            if _kind(post) in kinds and all(holds(post.created, number) for holds, number in tests):
+                yield post
+
+
+def _days(bounds: list[tuple[str, str]]) -> Iterator:
+    """The days that the bounds allow, newest first; at most `_MOST_DAYS` of them."""
+    first = max((int(number) for sign, number in bounds if sign in (">", ">=", "=")), default=None)
+    last = min((int(number) for sign, number in bounds if sign in ("<", "<=", "=")), default=None)
+    last = last if last is not None else first + 86_400
+    first = first if first is not None else last - 86_400
+    day, stop = (datetime.fromtimestamp(moment, UTC).date() for moment in (last, first))
+    for _ in range(_MOST_DAYS):
+        if day < stop:
+            return
+        yield day
+        day -= timedelta(days=1)
+
+
+def _page(posts: list[Post], query: str, size: int, number: int) -> dict:
+    reachable = min(len(posts), HITS_PER_QUERY)
+    answer = {
+        "exhaustive": {"nbHits": True, "typo": True},
+        "exhaustiveNbHits": True,
+        "exhaustiveTypo": True,
+        "hits": [_hit(post) for post in posts[:reachable][number * size : (number + 1) * size]],
+        "hitsPerPage": size,
+        "nbHits": len(posts),
+        "nbPages": -(-reachable // size),
+        "page": number,
+        "params": f"query={query}&advancedSyntax=true&analyticsTags=backend",
+        "processingTimeMS": 4,
+        "query": query,
+        "serverTimeMS": 5,
+    }
+    return answer | {"nbHits": 0, "nbPages": 0, "message": _BEYOND} if number * size >= HITS_PER_QUERY else answer
+
+
+def _kind(post: Post) -> str:
+    return "story" if post.numbers["is_story"] else "comment"
+
+
+def _hit(post: Post) -> dict:
+    is_story = post.numbers["is_story"]
+    story = post.post_id if is_story else post.post_id // 1000 * 1000
+    title = post.text if is_story else None
+    return {
+        "_highlightResult": {"author": {"matchLevel": "none", "matchedWords": [], "value": post.author}},
+        "_tags": [_kind(post), f"author_{post.author}", f"story_{story}"],
+        "author": post.author,
+        "comment_text": None if is_story else post.text,
+        "created_at": post.moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "created_at_i": post.created,
+        "num_comments": post.numbers["comments"] if is_story else None,
+        "objectID": str(post.post_id),
+        "parent_id": None if is_story else story,
+        "points": post.numbers["points"] if is_story else None,
+        "story_id": story,
+        "story_title": None if is_story else "What are you playing this week? The game thread",
+        "story_url": None,
+        "title": title,
+        "updated_at": post.moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "url": None,
+    }

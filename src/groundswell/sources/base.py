@@ -1,0 +1,124 @@
+"""The contract of a source: a generator of the posts of a half-open interval, and what must be known about it.
+
+A source reads through the HTTP client that it is given and yields posts as the platform gives them, native author ids
+included; `collect` is the only one who sees those. It never writes, never waits, never asks a clock. A record that can't be a
+post is counted in ``Reading.dropped`` under a reason; a platform that can't be understood is a `SourceError`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from groundswell.config import CollectParams, Settings
+from groundswell.http import Http
+
+_HASHTAG = re.compile(r"(?<![\w&/])#(\w*[^\W\d_]\w*)")
+"""Not ``&#x27;`` (an entity) and not ``/#part`` (a link's)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A post as a platform gives it. ``author`` is the platform's own id: it must not leave `collect`."""
+
+    post_id: str
+    created_at: datetime
+    text: str | None
+    record: dict[str, Any]
+    author: str | None = None
+    edited_at: datetime | None = None
+    lang: str | None = None
+    kind: str | None = None
+    parent_id: str | None = None
+    likes: int | None = None
+    reposts: int | None = None
+    replies: int | None = None
+    score: float | None = None
+    native_label: str | None = None
+    label: str | None = None
+    label_provenance: str | None = None
+    url: str | None = None
+
+
+@dataclass
+class Reading:
+    """What a source is given to read ``[start, end)`` with; ``section`` is its part of the topic in params.yaml."""
+
+    section: Any
+    start: datetime
+    end: datetime
+    settings: Settings
+    params: CollectParams
+    http: Http
+    dropped: Counter[str] = field(default_factory=Counter)
+
+    def __contains__(self, moment: datetime) -> bool:
+        return self.start <= moment < self.end
+
+
+@dataclass(frozen=True)
+class Source:
+    """One network. ``posts`` is its generator; the rest is what `collect` must know about it."""
+
+    name: str
+    version: int
+    """Raised whenever the same platform answers would give other rows."""
+    posts: Callable[[Reading], Iterator[Found]]
+    author_paths: tuple[str, ...] = ()
+    """Where in a record native author ids stand: ``author.steamid``. They are replaced by pseudonyms in ``raw``."""
+    look_back: timedelta | None = None
+    """How far back from now the platform still answers; None: for ever."""
+    reads_ranges: bool = False
+    """True where a whole range of windows costs no more than one (a file): it is read once for all."""
+
+    def authors(self, section) -> list[tuple[str, ...]]:
+        """The parts of each of `author_paths`; where a topic's ``section`` itself maps a column to ``author``, that one too."""
+        column = getattr(section, "columns", {}).get("author")
+        return [tuple(path.split(".")) for path in self.author_paths] + ([(column,)] if column else [])
+
+
+def moment(epoch_seconds) -> datetime | None:
+    """Epoch seconds as a UTC time; None for anything that is none."""
+    if isinstance(epoch_seconds, bool) or not isinstance(epoch_seconds, int | float) or not math.isfinite(epoch_seconds):
+        return None
+    try:
+        return datetime.fromtimestamp(epoch_seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def whole(value) -> int | None:
+    """``value`` where it is a whole number that 64 bits hold, else None."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = int(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if -(2**63) <= number < 2**63 else None
+
+
+def real(value) -> float | None:
+    """``value`` as a finite number, else None."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def word(value) -> str | None:
+    """An id or a name as a string: numbers too; None for empty ones and for anything else."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    return str(value).strip() or None
+
+
+def hashtags(text: str | None) -> list[str]:
+    """The hashtags of a text without their marks, in order, each once."""
+    return list(dict.fromkeys(_HASHTAG.findall(text or "")))

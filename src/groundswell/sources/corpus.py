@@ -1,0 +1,186 @@
+"""Rows of a corpus file, whatever its format: CSV, TSV, JSONL or Parquet.
+
+Refuses, as a `CorpusError` that names file, row and column: a file that is not there or not of its format, bytes that are not
+in the encoding, a mapped column that is missing, a row that is too short to have it.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from groundswell.errors import CorpusError, ParamsError, nearest
+
+FORMATS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+DELIMITERS = {"csv": ",", "tsv": "\t"}
+_LONGEST_FIELD = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: its ``number`` as a person would count it (1 is the first, the header included) and its values."""
+
+    corpus: Corpus
+    number: int
+    values: Sequence
+
+    def get(self, column: str):
+        """The value of a mapped column; None where a JSONL record has none."""
+        return self.values[self.corpus.places[column]]
+
+    def record(self) -> dict:
+        """All columns by name: what goes into ``raw``. Times and other kinds that JSON lacks become strings."""
+        pairs = zip(self.corpus.names, self.values, strict=False)
+        return {name: value if isinstance(value, str | int | float | bool | list | dict | None) else str(value) for name, value in pairs}
+
+
+class Corpus:
+    """A file's column names, the places of the mapped ones, and its rows."""
+
+    def __init__(self, path: Path, names: list[str], required: list[str], numbered: Iterator[tuple[int, Sequence]]):
+        self.path = path
+        self.names = names
+        self.places = {column: self._place(column) for column in required}
+        self._last = max(self.places.values())
+        self._numbered = numbered
+
+    @classmethod
+    def open(cls, path: Path, section, *, required: list[str]) -> Corpus:
+        """The corpus at ``path`` as the topic's replay ``section`` describes it; every ``required`` column is there."""
+        kind = section.format or FORMATS.get(path.suffix.lower())
+        if kind is None:
+            raise ParamsError(
+                f"{path}: the ending names none of the formats {', '.join(sorted(set(FORMATS.values())))}: set replay.format in params.yaml"
+            )
+        if kind == "parquet":
+            return cls(path, *_parquet(path, required))
+        lines = _decoded(path, section.encoding, DELIMITERS.get(kind))
+        if kind == "jsonl":
+            return cls(path, *_jsonl(path, lines, required))
+        return cls(path, *_table(path, lines, DELIMITERS[kind], section.has_header, required))
+
+    def rows(self) -> Iterator[Row]:
+        """The rows in the file's order; `CorpusError` at the first that is too short for the mapped columns."""
+        for number, values in self._numbered:
+            if len(values) <= self._last:
+                column = next(column for column, place in self.places.items() if place >= len(values))
+                raise CorpusError(
+                    f"{self.path}, row {number}, column {column!r}: the row has {len(values)} columns only: is a quote or a delimiter missing?"
+                )
+            yield Row(self, number, values)
+
+    def _place(self, column: str) -> int:
+        if column in self.names:
+            return self.names.index(column)
+        raise CorpusError(
+            f"{self.path}, row 1, column {column!r}: the corpus has no such column{nearest(column, self.names)}; correct replay.columns"
+        )
+
+
+def _decoded(path: Path, encoding: str, delimiter: str | None) -> str:
+    data = _bytes(path)
+    try:
+        return data.decode(encoding).removeprefix("\ufeff")
+    except LookupError:
+        raise ParamsError(f"replay.encoding: {encoding!r} is no encoding that Python knows: e.g. utf-8, latin-1, utf-16") from None
+    except UnicodeDecodeError as error:
+        row = data.count(b"\n", 0, error.start) + 1
+        column = _column_at(data[: error.start].rpartition(b"\n")[2], encoding, delimiter)
+        raise CorpusError(
+            f"{path}, row {row}, column {column}: byte 0x{data[error.start]:02x} is not {encoding}: set replay.encoding to what it is"
+        ) from None
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CorpusError(f"{path}: the corpus can't be read: {error.strerror}") from None
+
+
+def _column_at(line: bytes, encoding: str, delimiter: str | None) -> str:
+    if delimiter is None:
+        return "unknown"
+    fields = next(csv.reader([line.decode(encoding, "replace")], delimiter=delimiter), [""])
+    return f"{max(0, len(fields) - 1)} (from 0)"
+
+
+def _table(path: Path, text: str, delimiter: str, has_header: bool, required: list[str]) -> tuple[list[str], list[str], Iterator]:
+    rows = _numbered(path, text, delimiter)
+    if has_header:
+        names = next(rows, (1, []))[1]
+        return [name.strip() for name in names], required, rows
+    first = next(rows, None)
+    width = len(first[1]) if first else len(required)
+    names = [str(place) for place in range(width)]
+    return names, required, _chain(first, rows)
+
+
+def _numbered(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    csv.field_size_limit(_LONGEST_FIELD)
+    reader = csv.reader(_lines(text), delimiter=delimiter)
+    number = 0
+    try:
+        for number, values in enumerate(reader, start=1):
+            if values:
+                yield number, values
+    except csv.Error as error:
+        raise CorpusError(f"{path}, row {number + 1}, column unknown: {error}") from None
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Lines by ``\\n`` only: str.splitlines would also cut at U+2028 and its like, inside a quoted post."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start) + 1 or len(text)
+        yield text[start:end]
+        start = end
+
+
+def _chain(first, rest: Iterator) -> Iterator:
+    if first is not None:
+        yield first
+    yield from rest
+
+
+def _jsonl(path: Path, text: str, required: list[str]) -> tuple[list[str], list[str], Iterator]:
+    records = list(_records(path, text))
+    names = list(dict.fromkeys(name for _, record in records for name in record)) or required
+    return names, required, ((number, [record.get(name) for name in names]) for number, record in records)
+
+
+def _records(path: Path, text: str) -> Iterator[tuple[int, dict]]:
+    for number, line in enumerate(_lines(text), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            raise CorpusError(f"{path}, row {number}, column unknown: not JSON: {error}") from None
+        if not isinstance(record, dict):
+            raise CorpusError(f"{path}, row {number}, column unknown: expected a JSON object, found a {type(record).__name__}")
+        yield number, record
+
+
+def _parquet(path: Path, required: list[str]) -> tuple[list[str], list[str], Iterator]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+    except OSError as error:
+        raise CorpusError(f"{path}: the corpus can't be read: {error}") from None
+    except pa.ArrowException as error:
+        raise CorpusError(f"{path}: the corpus is not Parquet: {error}") from None
+    return file.schema_arrow.names, required, _batches(file)
+
+
+def _batches(file) -> Iterator[tuple[int, tuple]]:
+    number = 0
+    for batch in file.iter_batches():
+        for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            number += 1
+            yield number, values

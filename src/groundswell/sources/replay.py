@@ -1,0 +1,118 @@
+"""A corpus file as if it were a network: CSV, TSV, JSONL or Parquet, its columns mapped to a post's by params.yaml.
+
+Reads the whole file once, whatever the number of windows. A file that can't be trusted (encoding, a missing mapped column, a
+time that is none) is a `CorpusError` naming file, row and column; rows are counted from 1, the header included. Rows without an
+id get one made of their content. Labels stay the corpus's own words; prepare maps them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time
+
+from groundswell.errors import CorpusError, ParamsError, nearest
+from groundswell.sources.base import Found, Reading, Source, moment, real, whole, word
+from groundswell.sources.corpus import Corpus, Row
+
+NUMBERS = {"likes": whole, "reposts": whole, "replies": whole, "score": real}
+WORDS = ("lang", "kind", "parent_id", "native_label", "label", "url")
+MAPPABLE = ("post_id", "created_at", "text", "author", "edited_at", *NUMBERS, *WORDS)
+"""The canonical columns that a corpus can give."""
+
+_MILLISECONDS_FROM = 100_000_000_000
+"""Epoch numbers above this (the year 5138 in seconds) are milliseconds; a thousandfold above, microseconds."""
+
+
+def posts(reading: Reading) -> Iterator[Found]:
+    """The corpus's rows of ``[start, end)``, in the file's order."""
+    columns = reading.section.columns
+    _require_mapping(columns)
+    path = reading.section.path
+    path = path if path.is_absolute() else reading.settings.project / path
+    corpus = Corpus.open(path, reading.section, required=list(columns.values()))
+    clock = _Clock(reading.section.time_format)
+    for row in corpus.rows():
+        created = clock.read(row, columns["created_at"])
+        if created in reading:
+            yield _found(row, created, columns, reading, clock)
+
+
+def _require_mapping(columns: dict[str, str]) -> None:
+    for name in columns:
+        if name not in MAPPABLE:
+            raise ParamsError(f"params.yaml: replay.columns: {name!r} is no column of a post{nearest(name, MAPPABLE)}")
+    for name in ("created_at", "text"):
+        if name not in columns:
+            raise ParamsError(
+                f"params.yaml: replay.columns: {name!r} must be mapped to a column of the corpus (no time, no window; no text, no post)"
+            )
+
+
+def _found(row: Row, created: datetime, columns: dict[str, str], reading: Reading, clock: _Clock) -> Found:
+    value = {name: row.get(column) for name, column in columns.items()}
+    label = word(value.get("label"))
+    text = value["text"]
+    return Found(
+        post_id=word(value.get("post_id")) or _content_id(created, value.get("author"), text),
+        created_at=created,
+        text=text if isinstance(text, str) or text is None else str(text),
+        record=row.record(),
+        author=word(value.get("author")),
+        edited_at=clock.read(row, columns["edited_at"]) if value.get("edited_at") not in (None, "") else None,
+        label_provenance=reading.section.label_provenance if label else None,
+        **{name: word(value.get(name)) for name in WORDS},
+        **{name: convert(value.get(name)) for name, convert in NUMBERS.items()},
+    )
+
+
+def _content_id(created: datetime, author, text) -> str:
+    content = "\0".join((created.isoformat(), str(author or ""), str(text or "")))
+    return "c" + hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:20]
+
+
+class _Clock:
+    """Reads times as a corpus writes them: by ``time_format``, or ISO 8601, or epoch seconds (milli- and microseconds too)."""
+
+    def __init__(self, time_format: str | None):
+        self._format = time_format
+
+    def read(self, row: Row, column: str) -> datetime:
+        """The UTC time in ``column``; without an offset it is UTC. `CorpusError` naming the row for anything else."""
+        value = row.get(column)
+        try:
+            found = self._of(value)
+        except (ValueError, OverflowError):
+            found = None
+        if found is None:
+            expected = f"a time like {self._format}" if self._format else "a time (ISO 8601 or epoch seconds)"
+            where = f"{row.corpus.path}, row {row.number}, column {column!r}"
+            raise CorpusError(f"{where}: expected {expected}, found {_shown(value)}: correct the row or set replay.time_format")
+        return found if found.tzinfo is UTC else (found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC))
+
+    def _of(self, value) -> datetime | None:
+        if isinstance(value, datetime):
+            return value
+        if isinstance(value, date):
+            return datetime.combine(value, time())
+        if self._format and isinstance(value, str):
+            return datetime.strptime(value.strip(), self._format)  # noqa: DTZ007 - made UTC by read
+        number = real(value)
+        if number is not None:
+            return _epoch(number)
+        return datetime.fromisoformat(value.strip()) if isinstance(value, str) else None
+
+
+def _epoch(number: float) -> datetime | None:
+    while abs(number) > _MILLISECONDS_FROM:
+        number /= 1000
+    return moment(number)
+
+
+def _shown(value) -> str:
+    """A value short enough for a message; long ones may be a post's text in the wrong column and are not shown."""
+    shown = repr(value)
+    return shown if len(shown) <= 40 else f"{len(shown)} characters"
+
+
+SOURCE = Source(name="replay", version=1, posts=posts, reads_ranges=True)
