@@ -1,0 +1,109 @@
+"""Local copies of model versions, so that serving starts and goes on without a registry.
+
+Writes ``<folder>/<version>/export/`` (what the registry holds), ``<folder>/<version>/origin.json`` (which version of which source
+that is) and ``<folder>/current.json`` (which one was served last). All written beside and renamed: a killed process leaves nothing
+half-done under a final name. Refuses to take a copy of the same number but another source for the version asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from groundswell.errors import ModelError
+from serving.registry import Version
+
+
+class Copies:
+    """The copies under one folder."""
+
+    def __init__(self, folder: Path):
+        self.folder = Path(folder)
+
+    def fetch(self, version: Version, download: Callable[[Version, Path], Path]) -> Path:
+        """The export folder of ``version``: the copy that is here, or one that ``download`` fetches now."""
+        if self._origin(version) == version:
+            return self.export(version)
+        beside = self.folder / f".{version.version}.{os.getpid()}"
+        try:
+            shutil.rmtree(beside, ignore_errors=True)
+            (beside / "download").mkdir(parents=True)
+            os.replace(download(version, beside / "download"), beside / "export")
+            shutil.rmtree(beside / "download")
+            _write_json(version.as_dict(), beside / "origin.json")
+            self.drop(version)
+            os.replace(beside, self.folder / version.version)
+        except OSError as error:
+            raise ModelError(f"version {version.version} can't be stored under {self.folder} ({error}): make room or mend the folder") from error
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+        return self.export(version)
+
+    def export(self, version: Version) -> Path:
+        return self.folder / version.version / "export"
+
+    def drop(self, version: Version) -> None:
+        """Remove the copy of that number: it is of another source, or turned out to be bad."""
+        shutil.rmtree(self.folder / version.version, ignore_errors=True)
+
+    def remember(self, version: Version) -> None:
+        """Note that ``version`` is being served; all copies but it and the one served before it are removed."""
+        before = self.served()
+        if before == version:
+            return
+        try:
+            _write_json(version.as_dict(), self.folder / "current.json")
+        except OSError as error:
+            raise ModelError(
+                f"{self.folder / 'current.json'} can't be written ({error}): a restart without the registry would not know what to serve"
+            ) from error
+        kept = {version.version, before.version if before else version.version}
+        for path in self.folder.iterdir():
+            if path.is_dir() and path.name.isdigit() and path.name not in kept:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Remove what processes that were killed left half-done."""
+        for path in self.folder.glob(".*.*"):
+            owner = path.name.rpartition(".")[2]
+            if owner.isdigit() and (int(owner) == os.getpid() or not _is_alive(int(owner))):
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+    def served(self) -> Version | None:
+        """The version that was served last; None when none was, or the note can't be read."""
+        return _read_version(self.folder / "current.json")
+
+    def _origin(self, version: Version) -> Version | None:
+        return _read_version(self.folder / version.version / "origin.json")
+
+
+def _read_version(path: Path) -> Version | None:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        return Version(value["version"], value["run_id"], value["source"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _write_json(value: dict, path: Path) -> None:
+    """lake.write_json's twin: that one needs pyarrow."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(beside, "w", encoding="utf-8") as file:
+        json.dump(value, file, indent=1, sort_keys=True)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)

@@ -1,0 +1,316 @@
+"""The HTTP service in this process, with a real model and a registry in a folder."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import threading
+import time
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from groundswell import schema
+from groundswell.predictor import Predictor
+from groundswell.text import MAX_CHARACTERS
+from serving import messages
+from serving.app import create_app
+from serving.signature import DELIVERY_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
+from tests.tiny import tiny_rows
+
+ODD = {
+    "empty": "",
+    "NUL": "great\x00game",
+    "emoji only": "😡🔥👩‍👩‍👧",
+    "right to left": "משחק נהדר \u202eabc",
+    "lone surrogates": "half \ud83d an emoji \udc00",
+    "100 kB": "wonderful " * 10_000,
+    "one long word": "a" * 100_000,
+    "markup": "<p>&amp;&lt;script&gt;" * 50,
+    "zalgo": "g\u0300\u0301\u0302" * 500,
+    "newlines": "\r\n\t" * 100,
+}
+
+
+def wait_until(is_so, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def client(settings, registry):
+    with TestClient(create_app(settings, registry), raise_server_exceptions=False) as client:
+        wait_until(lambda: client.get("/v1/model").status_code == 200)
+        yield client
+
+
+def problem_of(answer, status: int) -> dict:
+    """The body of a problem, after checking that it is one."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = messages.Problem.model_validate(answer.json())
+    assert body.status == status
+    return body.model_dump()
+
+
+def test_the_nouns_are_the_librarys(settings):
+    assert messages.LABELS == schema.LABELS
+    assert settings.model_name == schema.registered_model("games")
+    assert tuple(messages.Probabilities.model_fields) == schema.LABELS
+
+
+def test_answers_are_the_offline_predictors_to_the_last_bit(client, exports):
+    texts, _ = tiny_rows(128, seed=9)
+    answer = client.post("/v1/predict", json={"texts": texts})
+    body = messages.PredictResponse.model_validate(answer.json())
+    offline = Predictor.load(exports["1"]).predict(texts)
+    served = np.array([[getattr(each.probabilities, label) for label in schema.LABELS] for each in body.predictions], dtype=np.float32)
+    assert np.array_equal(served, offline)
+    assert [each.label for each in body.predictions] == [schema.LABELS[best] for best in offline.argmax(axis=1)]
+    assert len({each.label for each in body.predictions}) > 1, "a model that says one thing proves nothing here"
+    assert (body.model, body.version, body.run_id) == ("groundswell-sentiment-games", "1", "run-1")
+
+
+@pytest.mark.parametrize("text", ODD.values(), ids=ODD.keys())
+def test_odd_texts_get_an_answer(client, text):
+    body = json.dumps({"texts": [text, "great"]})  # \ud83d stays an escape, as a client of another language would send it
+    answer = client.post("/v1/predict", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 200, answer.text
+    for prediction in answer.json()["predictions"]:
+        assert math.isclose(sum(prediction["probabilities"].values()), 1, abs_tol=1e-5)
+
+
+def test_what_is_past_the_longest_text_is_not_read(client):
+    one, other = ("great game " + "so " * MAX_CHARACTERS + end for end in ("hate", "love"))
+    first, second = client.post("/v1/predict", json={"texts": [one, other]}).json()["predictions"]
+    assert first == second
+
+
+SECRET_WORD = "xylophone"
+WRONG = {
+    "no texts": ({"texts": []}, "body.texts", "1 to 128 texts, found none"),
+    "too many texts": ({"texts": [SECRET_WORD] * 129}, "body.texts", "1 to 128 texts, found more"),
+    "one string": ({"texts": SECRET_WORD}, "body.texts", "a list of strings"),
+    "a number among them": ({"texts": ["fine", 3]}, "body.texts[1]", "a string"),
+    "null among them": ({"texts": [None]}, "body.texts[0]", "a string"),
+    "no key": ({}, "body.texts", "is not there"),
+    "another key": ({"texts": ["fine"], SECRET_WORD: 1}, "body.an unknown key", "only texts"),
+    "a list": ([SECRET_WORD], "body", "an object"),
+    "a number": (7, "body", "an object"),
+}
+
+
+@pytest.mark.parametrize(("body", "where", "expected"), WRONG.values(), ids=WRONG.keys())
+def test_wrong_requests_are_told_what_was_expected_and_nothing_is_repeated(client, body, where, expected):
+    answer = client.post("/v1/predict", json=body)
+    found = problem_of(answer, 422)
+    assert found["faults"][0]["where"] == where
+    assert expected in found["faults"][0]["expected"]
+    assert SECRET_WORD not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (b'{"texts": ["xylophone', 422),
+        (b"", 422),
+        (b'{"texts": ["\xff\xfe xylophone"]}', 400),
+        (b"[" * 100_000, 400),
+        (b'{"texts": [' + b"9" * 5000 + b"]}", 400),
+    ],
+    ids=["cut off", "nothing", "not UTF-8", "deep", "a number too long"],
+)
+def test_bodies_that_are_no_json(client, content, status):
+    answer = client.post("/v1/predict", content=content, headers={"Content-Type": "application/json"})
+    problem_of(answer, status)
+    assert SECRET_WORD not in answer.text
+
+
+def test_a_form_is_no_json(client):
+    problem_of(client.post("/v1/predict", data={"texts": "fine"}), 422)
+
+
+def test_a_large_body_is_refused_announced_or_not(client, settings):
+    large = b'{"texts": ["' + b"a" * settings.serving_max_body_bytes + b'"]}'
+    problem_of(client.post("/v1/predict", content=large, headers={"Content-Type": "application/json"}), 413)
+    pieces = (large[start : start + 65536] for start in range(0, len(large), 65536))
+    problem_of(client.post("/v1/predict", content=pieces, headers={"Content-Type": "application/json"}), 413)
+
+
+def test_unknown_addresses_and_methods_are_problems(client):
+    problem_of(client.get("/v2/predict"), 404)
+    problem_of(client.get("/v1/predict"), 405)
+
+
+def test_model_ready_and_alive(client, exports):
+    model = client.get("/v1/model").json()
+    assert model["base"] == "tiny"
+    assert model["dataset_md5"] == "0" * 32
+    assert model["labels"] == list(schema.LABELS)
+    assert model["alias"] == "champion"
+    assert len(model["digest"]) == 64
+    assert client.get("/healthz").json() == {"status": "alive"}
+    wait_until(lambda: client.get("/readyz").json() == {"status": "ready", "version": "1", "trouble": None})
+
+
+def test_a_model_that_stopped_answering_is_not_ready(client):
+    class Nan:
+        def predict(self, texts):
+            return np.full((len(texts), 3), np.nan, dtype=np.float32)
+
+    keeper = client.app.state.keeper
+    object.__setattr__(keeper.current, "predictor", Nan())
+    assert problem_of(client.get("/readyz"), 503)["type"].endswith(":not-ready")
+    assert client.get("/healthz").status_code == 200
+
+
+def test_a_prediction_that_raises_is_a_problem_without_its_words(client, caplog):
+    class Broken:
+        def predict(self, texts):
+            raise RuntimeError(f"can't read {texts}")
+
+    object.__setattr__(client.app.state.keeper.current, "predictor", Broken())
+    answer = client.post("/v1/predict", json={"texts": [SECRET_WORD]})
+    assert "RuntimeError" in problem_of(answer, 500)["detail"]
+    assert SECRET_WORD not in answer.text + caplog.text
+
+
+def test_without_a_champion_it_says_so_and_begins_as_soon_as_there_is_one(settings, registry):
+    registry.alias = None
+    with TestClient(create_app(settings, registry)) as client:
+        wait_until(lambda: "alias champion" in problem_of(client.get("/readyz"), 503)["detail"])
+        assert problem_of(client.post("/v1/predict", json={"texts": ["fine"]}), 503)["type"].endswith(":no-champion")
+        assert client.get("/healthz").status_code == 200
+        registry.alias = "2"
+        wait_until(lambda: client.get("/readyz").status_code == 200)
+        assert client.post("/v1/predict", json={"texts": ["fine"]}).json()["version"] == "2"
+
+
+def test_every_answer_during_swaps_is_whole_and_of_one_version(client, registry, exports):
+    texts, _ = tiny_rows(8, seed=5)
+    offline = {number: Predictor.load(folder).predict(texts) for number, folder in exports.items()}
+    assert not np.array_equal(*offline.values())
+    seen, faults, is_over = [], [], threading.Event()
+
+    def ask():
+        while not is_over.is_set():
+            answer = client.post("/v1/predict", json={"texts": texts})
+            body = answer.json()
+            served = np.array([list(each["probabilities"].values()) for each in body["predictions"]], dtype=np.float32)
+            seen.append(body["version"])
+            if answer.status_code != 200 or not np.array_equal(served, offline[body["version"]]):
+                faults.append(answer.text)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for number in ["2", "1"] * 4:
+        registry.alias = number
+        wait_until(lambda number=number: client.get("/v1/model").json()["version"] == number)
+    is_over.set()
+    for thread in threads:
+        thread.join()
+    assert not faults
+    assert set(seen) == {"1", "2"}
+
+
+def test_when_too_much_waits_the_rest_is_told_to_come_back(settings, registry):
+    settings = settings.model_copy(update={"serving_max_waiting_texts": 10, "serving_threads": 1})
+    with TestClient(create_app(settings, registry)) as client:
+        wait_until(lambda: client.get("/v1/model").status_code == 200)
+        keeper, may_go_on = client.app.state.keeper, threading.Event()
+        real = keeper.current.predictor
+
+        class Slow:
+            def predict(self, texts):
+                assert may_go_on.wait(10)
+                return real.predict(texts)
+
+        object.__setattr__(keeper.current, "predictor", Slow())
+        answers = []
+        first = threading.Thread(target=lambda: answers.append(client.post("/v1/predict", json={"texts": ["a"] * 20})))
+        first.start()
+        wait_until(lambda: client.app.state.pool.waiting_texts == 20)
+        refused = client.post("/v1/predict", json={"texts": ["b"]})
+        assert problem_of(refused, 429)["type"].endswith(":busy")
+        assert int(refused.headers["retry-after"]) >= 1
+        assert client.get("/healthz").status_code == 200, "the event loop is free while predictions run"
+        may_go_on.set()
+        first.join()
+        assert answers[0].status_code == 200, "alone, a request larger than the bound is admitted"
+        wait_until(lambda: client.app.state.pool.waiting_texts == 0)
+        assert client.post("/v1/predict", json={"texts": ["b"]}).status_code == 200
+
+
+def delivery(secret: str = "told-to-nobody", age_seconds: float = 0, body: bytes = b'{"entity": "model_version_alias"}') -> dict:
+    timestamp = str(int(time.time() - age_seconds))
+    headers = {DELIVERY_HEADER: "d-1", TIMESTAMP_HEADER: timestamp, SIGNATURE_HEADER: sign(secret, "d-1", timestamp, body)}
+    return {"content": body, "headers": headers}
+
+
+def test_a_signed_hook_wakes_the_keeper(settings, registry):
+    settings = settings.model_copy(update={"serving_poll_seconds": 3600})
+    with TestClient(create_app(settings, registry)) as client:
+        wait_until(lambda: client.get("/v1/model").status_code == 200)
+        registry.alias = "2"
+        assert client.post("/hooks/mlflow", **delivery()).status_code == 202
+        wait_until(lambda: client.get("/v1/model").json()["version"] == "2")
+
+
+@pytest.mark.parametrize("wrong", [delivery("guessed"), delivery(age_seconds=301), {"content": b"{}"}, delivery() | {"content": b"{}"}])
+def test_other_hooks_are_refused(client, wrong):
+    assert problem_of(client.post("/hooks/mlflow", **wrong), 403)["type"].endswith(":unsigned")
+
+
+def test_without_a_secret_no_hook_is_believed(settings, registry):
+    with TestClient(
+        create_app(settings.model_copy(update={"serving_webhook_secret": type(settings.serving_webhook_secret)("")}), registry)
+    ) as client:
+        assert "GROUNDSWELL_SERVING_WEBHOOK_SECRET" in problem_of(client.post("/hooks/mlflow", **delivery("")), 403)["detail"]
+
+
+def test_metrics_count_what_happened(client):
+    client.post("/v1/predict", json={"texts": ["great", "awful", "today"]})
+    client.post("/v1/predict", json={"texts": []})
+    page = client.get("/metrics").text
+    lines = dict(line.rsplit(" ", 1) for line in page.splitlines() if not line.startswith("#"))
+    assert lines['groundswell_serving_requests_total{route="/v1/predict",status="200"}'] == "1.0"
+    assert lines['groundswell_serving_requests_total{route="/v1/predict",status="422"}'] == "1.0"
+    assert sum(float(value) for name, value in lines.items() if name.startswith("groundswell_serving_texts_total")) == 3
+    assert lines['groundswell_serving_model{run_id="run-1",version="1"}'] == "1.0"
+    assert lines["groundswell_serving_registry_up"] == "1.0"
+    assert "great" not in page
+
+
+def test_the_openapi_document_has_examples_that_hold(client):
+    document = client.get("/openapi.json").json()
+    assert set(document["paths"]) == {"/v1/predict", "/v1/model", "/healthz", "/readyz", "/metrics", "/hooks/mlflow"}
+    schemas = document["components"]["schemas"]
+    assert "HTTPValidationError" not in schemas
+    for example in schemas["PredictRequest"]["examples"]:
+        assert client.post("/v1/predict", json=example).status_code == 200
+    for example in schemas["PredictResponse"]["examples"]:
+        messages.PredictResponse.model_validate(example)
+    named = {part["$ref"].rpartition("/")[2] for part in _references(document)}
+    assert named <= set(schemas)
+
+
+def _references(part):
+    if isinstance(part, dict):
+        if "$ref" in part:
+            yield part
+        for value in part.values():
+            yield from _references(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _references(value)
+
+
+def test_the_page_for_people_needs_nobody_else(client):
+    answer = client.get("/")
+    assert answer.headers["content-type"].startswith("text/html")
+    assert not re.findall(r"https?://|//[a-z]+\.|src=|@import", answer.text), "a page that loads from elsewhere is blank offline"
