@@ -60,10 +60,13 @@ def validate(window: WindowOption, topic: TopicOption = None) -> None:
 
 
 @app.command()
-def coverage(window: WindowOption, topic: TopicOption = None) -> None:
+def coverage(
+    window: Annotated[str | None, typer.Option("--window", help="A range A..B; left out: from the first window in the lake to the last.")] = None,
+    topic: TopicOption = None,
+) -> None:
     """Which windows of a range are in the lake for every source of a topic; fails when one is missing."""
     settings, params = _configured()
-    windows = parse_windows(window)
+    windows = parse_windows(window) if window else None
     from groundswell.coverage import coverage as stage
 
     name, wanted = params.topic_named(topic)
@@ -131,6 +134,18 @@ def rollback(by: ByOption, topic: TopicOption = None) -> None:
     from groundswell.promote import rollback as stage
 
     _report(stage(params.topic_named(topic)[0], by=by, settings=settings, params=params.promote, now=_now()))
+
+
+@app.command()
+def verify(
+    version: Annotated[str | None, typer.Option(help="The version that must answer; left out: the last of the ledger.")] = None,
+    topic: TopicOption = None,
+) -> None:
+    """Wait until serving answers with a model version."""
+    settings, params = _configured()
+    from groundswell.verify import verify as stage
+
+    _report(stage(params.topic_named(topic)[0], version, settings=settings, params=params.promote))
 
 
 @app.command()

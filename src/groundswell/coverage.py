@@ -11,15 +11,19 @@ from pathlib import Path
 from groundswell.config import Settings
 from groundswell.errors import LakeError
 from groundswell.lake import Lake, footer, write_json
-from groundswell.window import Window
+from groundswell.window import Window, parse_windows
 
 _NAMED = 5
 """How many missing windows a message names; the report has them all."""
 
 
-def coverage(topic: str, sources: list[str], windows: list[Window], *, settings: Settings) -> dict:
-    """Rows and status of every source's windows; `LakeError` when one is not complete in ``lake/valid``."""
+def coverage(topic: str, sources: list[str], windows: list[Window] | None, *, settings: Settings) -> dict:
+    """Rows and status of every source's windows; `LakeError` when one is not complete in ``lake/valid``.
+
+    ``windows`` None: all from the topic's first collected window to its last.
+    """
     lake = Lake(settings.lake)
+    windows = windows or _all_between(lake, topic)
     parts = {source: {window.key: _state(lake, source, topic, window) for window in windows} for source in sources}
     missing = [
         f"{source}/{topic}/{key} ({state['status']})"
@@ -42,6 +46,13 @@ def coverage(topic: str, sources: list[str], windows: list[Window], *, settings:
         named = ", ".join(missing[:_NAMED]) + (f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else "")
         raise LakeError(f"{len(missing)} of {len(sources) * len(windows)} partitions are not in lake/valid: {named}: collect and validate them first")
     return report
+
+
+def _all_between(lake: Lake, topic: str) -> list[Window]:
+    collected = [partition.window for partition in lake.partitions("raw", topic=topic)]
+    if not collected:
+        raise LakeError(f"no window of {topic} is in the lake ({lake.root}): collect some first")
+    return parse_windows(f"{min(collected)}..{max(collected)}")
 
 
 def _state(lake: Lake, source: str, topic: str, window: Window) -> dict:

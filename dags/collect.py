@@ -1,0 +1,68 @@
+"""collect: the DAG of one window's posts, from the platforms to validated."""
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, Asset, CronPartitionTimetable, Param, task_group
+from groundswell_operator import StageOperator
+
+from groundswell.config import load_params, load_settings
+
+RUNBOOK = """
+### What it does
+One run is one window (a UTC day, or an hour by `collect.window` in params.yaml). For every topic: its sources are collected at the
+same time, each in its own pool; annotations are fetched; Great Expectations validate; then the asset `posts` has the partition.
+
+### Backfill
+`airflow backfill create --dag-id collect --from-date 2026-10-19 --to-date 2026-11-01 --max-active-runs 4`, or *Trigger → Backfill* here.
+Both ends are included. The DAG must not be paused. Windows that have a run are left out; `--reprocess-behavior completed` runs them
+again, which changes no byte of the lake unless the platform's content changed.
+One window: *Trigger → Single run* with its partition key, e.g. `2026-10-19`. Fewer sources or topics: the parameters.
+
+### When it fails
+- `collect` failed: the platform was down or limits were reached; its log names the address. It was retried with growing waits; clear it later.
+- `validate` failed: a table rule is broken; *Validation page* has the numbers. Nothing of the window went to `valid`. Fix the source or
+  the rule in params.yaml, then clear `collect` and downstream.
+- exit 2 (wrong use, no retry): params.yaml or a setting is wrong; the message names it.
+
+Any task may be killed and cleared at any time: it ends in the same bytes.
+"""
+
+params = load_params(load_settings())
+unit = params.collect.window
+topics = {name: topic.sources for name, topic in params.topics.items()}
+sources = sorted({source for named in topics.values() for source in named})
+posts = Asset("posts")
+
+with DAG(
+    "collect",
+    description="One window's posts: collected, annotated, validated",
+    doc_md=RUNBOOK,
+    schedule=CronPartitionTimetable(
+        "0 0 * * *" if unit == "day" else "0 * * * *",
+        timezone="UTC",
+        run_offset=-1,
+        key_format="%Y-%m-%d" if unit == "day" else "%Y-%m-%dT%H",
+        run_immediately=timedelta(0),
+    ),
+    catchup=False,
+    max_active_runs=4,
+    params={
+        "topics": Param(sorted(topics), type="array", examples=sorted(topics), description="Topics to collect; empty: all."),
+        "sources": Param(sources, type="array", examples=sources, description="Sources to collect from; empty: all."),
+    },
+    default_args={"retries": 3, "retry_delay": timedelta(seconds=10), "retry_exponential_backoff": 2, "max_retry_delay": timedelta(minutes=10)},
+    tags=["groundswell"],
+) as dag:
+
+    @task_group
+    def topic(name):
+        shared = {"topic": name, "windowed": True, "unit": unit, "map_index_template": "{{ task.topic }}"}
+        collects = [
+            StageOperator(task_id=f"collect_{source}", stage="collect", options={"source": source}, sources=topics, pool=f"source_{source}", **shared)
+            for source in sources
+        ]
+        annotate = StageOperator(task_id="annotate", stage="annotate", trigger_rule="none_failed_min_one_success", **shared)
+        validate = StageOperator(task_id="validate", stage="validate", outlets=[posts], **shared)
+        collects >> annotate >> validate
+
+    topic.expand(name=sorted(topics))

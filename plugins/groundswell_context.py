@@ -1,0 +1,52 @@
+"""What a run is about: its window and its topic. The only place that reads a run's dates.
+
+Partitioned runs have no logical date and no data interval, a manual run has whatever its caller gave, an asset-triggered one
+has its events: whoever needs to know asks here.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from airflow.sdk.exceptions import AirflowFailException
+
+from groundswell.errors import WindowError
+from groundswell.window import Window, parse_windows
+
+
+def partition_of(context, unit: str = "day") -> str:
+    """The key of the window that a run works on.
+
+    The first of: ``window`` in the run's conf, its partition key, the start of its data interval, the last whole window before the
+    time at which it was due. A key that names no window fails the task for good: a retry would read the same one.
+    """
+    run = context["dag_run"]
+    key = (run.conf or {}).get("window") or getattr(run, "partition_key", None)
+    try:
+        if key:
+            return _known(key)
+        if run.data_interval_start and run.data_interval_start != run.data_interval_end:
+            return Window.of(_moment(run.data_interval_start), unit).key
+        return Window.of(_moment(run.run_after), unit).previous().key
+    except WindowError as error:
+        raise AirflowFailException(f"run {run.run_id}: {error}") from None
+
+
+def topic_of(params, events, default: str) -> str:
+    """The topic that a run works on: its ``topic`` parameter, else that of the asset event that started it, else ``default``."""
+    return params.get("topic") or next(iter(topics_of(events)), default)
+
+
+def topics_of(events) -> list[str]:
+    """The topics that asset events (``triggering_asset_events``) name, each once, in order; none for a run that no event started."""
+    named = [event.extra.get("topic") for of_asset in (events or {}).values() for event in of_asset]
+    return list(dict.fromkeys(topic for topic in named if topic))
+
+
+def _known(key: str) -> str:
+    parse_windows(key)
+    return key
+
+
+def _moment(value: datetime | str) -> datetime:
+    return datetime.fromisoformat(value) if isinstance(value, str) else value

@@ -1,0 +1,71 @@
+"""What people and other runs are asked: the approval of a promotion, and a retraining.
+
+The texts and decisions around Airflow's own operators, as functions that DAG files name.
+"""
+
+from __future__ import annotations
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk.exceptions import AirflowSkipException
+from groundswell_context import partition_of
+from groundswell_operator import event_of
+
+
+def next_step(verdict: dict, *, is_approval_required: bool) -> str | list[str]:
+    """The task after `judge`: ``approval`` or ``promote`` for the verdict PROMOTE, none for any other."""
+    if verdict.get("verdict") != "PROMOTE":
+        return []
+    return "approval" if is_approval_required else "promote"
+
+
+def question(verdict: dict) -> str:
+    """What the approver reads, as Markdown: the verdict, its reasons, who would follow whom."""
+    champion = verdict.get("champion_version")
+    lines = [
+        f"**Verdict: {verdict.get('verdict')}** for topic `{verdict.get('topic')}`",
+        "",
+        f"Version {verdict.get('challenger_version')} would {f'follow version {champion}' if champion else 'be the first champion'}.",
+        "",
+        *(f"- {reason}" for reason in verdict.get("reasons", [])),
+        "",
+        f"Verdict's digest: `{verdict.get('digest')}`. Nobody's answer in time is a rejection.",
+    ]
+    return "\n".join(lines)
+
+
+def decided_by(task_instance, dag_run) -> str:
+    """Who answers for a promotion: the approver; where no approval was needed, whoever started the run, else the schedule."""
+    answer = task_instance.xcom_pull(task_ids="approval") or {}
+    approver = answer.get("responded_by_user") or {}
+    return approver.get("name") or approver.get("id") or f"{dag_run.triggering_user_name or dag_run.run_type} (no approval required)"
+
+
+class RequestRetrainOperator(TriggerDagRunOperator):
+    """Where the window's monitor decided that there is drift: an event of the outlet asset, and a run of ``trigger_dag_id``.
+
+    Both, because Airflow 3.3 gives every event of a partitioned run its partition key, and starts only partitioned DAGs from such
+    events; the key that this event always bears also keeps it from starting a second run. One request a window and topic: a window
+    that is monitored again asks for nothing new.
+    """
+
+    template_fields = (*TriggerDagRunOperator.template_fields, "topic")
+
+    def __init__(self, *, topic: str, unit: str, **kwargs):
+        super().__init__(logical_date=None, skip_when_already_exists=True, **kwargs)
+        self.topic = topic
+        self.unit = unit
+
+    def execute(self, context):
+        ti = context["ti"]
+        report = ti.xcom_pull(task_ids=ti.task_id.replace("request_retrain", "monitor"), map_indexes=ti.map_index) or {}
+        if not report.get("is_drift"):
+            raise AirflowSkipException("no drift: nothing to request")
+        window = partition_of(context, self.unit)
+        for asset in self.outlets:
+            event = context["outlet_events"][asset]
+            event.extra = event_of(report)
+            event.add_partitions(window)
+        self.trigger_run_id = f"drift__{self.topic}__{window}"
+        self.conf = {"topic": self.topic}
+        self.note = f"drift in {window}: {'; '.join(report.get('reasons', []))}"[:1000]
+        super().execute(context)
