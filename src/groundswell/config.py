@@ -134,6 +134,9 @@ class JudgeParams(Section):
     max_ece: Share = 0.15
     min_int8_agreement: Share = 0.97
     max_latency_ratio: float = Field(1.5, gt=0)
+    min_rows: int = Field(50, ge=1)
+    """With fewer test rows that neither model was trained on, the verdict is INCONCLUSIVE."""
+    latency_texts: int = Field(64, ge=8)  # answered by both in turn, one at a time
     seed: int = 1
 
 
@@ -145,10 +148,18 @@ class PromoteParams(Section):
 
 
 class MonitorParams(Section):
-    min_rows: int = Field(50, ge=1)
+    min_rows: int = Field(50, ge=1)  # a window with fewer posts gets no decision
+    max_rows: int = Field(5000, ge=1)  # of more, so many are compared, spread evenly
     effect_size: float = Field(0.2, gt=0)
+    """For numbers: the least Wasserstein distance that counts, in standard deviations of the reference."""
+    mix_effect_size: float = Field(0.1, gt=0)
+    """For shares and mixes (labels, emoji, links …): the least Jensen-Shannon distance that counts."""
+    max_unknown_share: Share = 0.1
+    """The share of word pieces unknown to the model from which on it counts."""
     persistence_windows: int = Field(2, ge=1)
+    """A signal counts when it is over in so many windows on end, this one the last."""
     signals_needed: int = Field(1, ge=1)
+    seed: int = 1
 
 
 class Params(Section):

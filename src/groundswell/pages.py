@@ -9,12 +9,11 @@ from __future__ import annotations
 from html import escape
 
 _STYLE = """
-:root { color-scheme: light dark; --ink: #1c2430; --soft: #5d6b7e; --line: #dfe4ea; --paper: #fff; --back: #f4f6f8;
+:root, :host { --ink: #1c2430; --soft: #5d6b7e;
+  --line: #dfe4ea; --paper: #fff; --back: #f4f6f8;
   --good: #1a7f4b; --good-back: #e2f5ea; --bad: #b3261e; --bad-back: #fde8e6; --note: #8a6100; --note-back: #fff3d6; --bar: #3f6fb5; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6eaf0; --soft: #9aa7b8; --line: #313a46; --paper: #1b212a; --back: #12171e;
-  --good: #6fd39b; --good-back: #12351f; --bad: #ff9c94; --bad-back: #43201d; --note: #f0c566; --note-back: #3a2d0c; --bar: #7ba4e0; } }
 * { box-sizing: border-box; }
-body { margin: 0; background: var(--back); color: var(--ink); font: 15px/1.5 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
+body, :host { display: block; margin: 0; background: var(--back); color: var(--ink); font: 15px/1.5 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
 main { max-width: 1080px; margin: 0 auto; padding: 32px 24px 64px; }
 header { display: flex; flex-wrap: wrap; align-items: center; gap: 6px 14px; }
 h1 { font-size: 26px; margin: 0; letter-spacing: -0.01em; } h2 { font-size: 17px; margin: 34px 0 10px; }
@@ -38,6 +37,12 @@ svg { display: block; width: 100%; } .chart { padding: 14px 16px 0; margin-botto
 footer { margin-top: 40px; color: var(--soft); font-size: 13px; }
 """
 
+_DARK = """
+:root { color-scheme: light dark; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6eaf0; --soft: #9aa7b8; --line: #313a46; --paper: #1b212a; --back: #12171e;
+  --good: #6fd39b; --good-back: #12351f; --bad: #ff9c94; --bad-back: #43201d; --note: #f0c566; --note-back: #3a2d0c; --bar: #7ba4e0; } }
+"""
+
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -45,13 +50,20 @@ def document(title: str, body: str) -> str:
     """A whole page around ``body``."""
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"><title>{escape(title)}</title><style>{_STYLE}</style></head>'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"><title>{escape(title)}</title><style>{_STYLE}{_DARK}</style></head>'
         f"<body><main>{body}</main></body></html>\n"
     )
 
 
 class Cell(str):
     """HTML that is safe already."""
+
+
+def panel(page: str, body: str) -> str:
+    """Another tool's whole ``page`` with ``body`` on top of it, in a shadow tree: neither page's style reaches the other."""
+    top = f'<div><template shadowrootmode="open"><style>{_STYLE}</style><main>{body}</main></template></div>'
+    head, tag, rest = page.partition("<body>")
+    return f"{head}{tag}{top}{rest}"
 
 
 def badge(text: str, kind: str) -> Cell:
@@ -108,15 +120,15 @@ def validation_page(report: dict) -> str:
     checked = report["great_expectations"]
     body = [
         heading("validate", report, badge("passed", "good") if report["success"] else badge("failed", "bad")),
-        f'<p class="soft lead">The posts of {escape(", ".join(report["sources"]))} as collected, held against the rules of a post and of a window.</p>',
+        f'<p class="soft lead">The posts of {escape(", ".join(report["sources"]))}, held against the rules of a post and of a window.</p>',
         _failures(report),
         tiles({name.replace("_", " "): report[name] for name in ("rows_raw", "rows_valid", "rows_quarantined", "windows")}),
         "<h2>Table rules</h2>" + _rules(checked["suites"]["partitions"], "partitions"),
         "<h2>Row rules</h2>" + _rules(checked["suites"]["posts"], "rows"),
         "<h2>Sources</h2>" + _sources(report),
         "<h2>Partitions</h2>" + _per_window(report) + _partitions(report),
-        f"<footer>Checked by Great Expectations {escape(checked['version'])}. A row that breaks a row rule lies in lake/quarantine with the rule's name as "
-        "its reason; it may break several. Numbers only: no post's text is on this page.</footer>",
+        f"<footer>Checked by Great Expectations {escape(checked['version'])}. A row that breaks a row rule lies in lake/quarantine with the rule's "
+        "name as its reason; it may break several. Numbers only: no post's text is on this page.</footer>",
     ]
     return document(f"validate {report['topic']} {report['window']}", "\n".join(body))
 
@@ -166,6 +178,48 @@ def _partitions(report: dict) -> str:
         rows.append([code(key), code(layers.get("valid", {}).get("content_sha256", "–")[:16]), *counts])
     shown = table(["partition", "valid content sha256", "raw", "valid", "quarantined"], rows, numeric=3)
     return shown if len(rows) <= 12 else f"<details><summary>{len(rows):,} partitions</summary>{shown}</details>"
+
+
+def drift_page(report: dict, comparison: str | None) -> str:
+    """The page of a `monitor` report, above Evidently's own ``comparison`` where there is one."""
+    decided = report["status"] == "decided"
+    state = badge("drift", "bad") if report["is_drift"] else badge("no drift", "good") if decided else badge("no decision", "note")
+    kind = "bad" if report["is_drift"] else "good" if decided else "note"
+    body = [heading("monitor", report, state), f'<p class="soft lead">{_compared(report)}</p>', tiles(_drift_tiles(report))]
+    body.append(alert("Why", report["decision"]["reasons"], kind))
+    if decided:
+        body += ["<h2>Signals</h2>" + _signals(report), "<h2>Predictions</h2>" + _predictions(report)]
+        body.append(f"<footer>Below: Evidently {escape(report['evidently']['version'])}, each signal by its own method and threshold.</footer>")
+    text = "\n".join(body)
+    return panel(comparison, text) if comparison else document(f"monitor {report['topic']} {report['window']}", text)
+
+
+def _compared(report: dict) -> str:
+    if report["champion"] is None:
+        return "There is no champion to compare with."
+    return f"The window's posts as version {escape(report['champion']['version'])} sees them, against the posts that it was fitted on."
+
+
+def _drift_tiles(report: dict) -> dict:
+    champion = report["champion"] or {"version": "none", "reference_rows": 0}
+    lasting = len(report["decision"]["lasting"])
+    return {"posts": report["rows"], "reference rows": champion["reference_rows"], "champion": champion["version"], "lasting signals": lasting}
+
+
+def _signals(report: dict) -> str:
+    lasting = report["decision"]["lasting"]
+    rows = []
+    for name, signal in sorted(report["decision"]["signals"].items(), key=lambda item: -item[1]["effect"] / item[1]["threshold"]):
+        state = badge("lasting", "bad") if name in lasting else badge("over", "note") if signal["is_over"] else badge("quiet", "good")
+        numbers = [Cell(f"{signal[key]:.3f}") for key in ("effect", "threshold", "noise")]
+        rows.append([state, code(name), signal["method"], *numbers, signal["windows_over"]])
+    return table(["", "signal", "method", "effect", "threshold", "chance", "windows over"], rows, numeric=4)
+
+
+def _predictions(report: dict) -> str:
+    window, reference = report["predictions"]["window"], report["predictions"]["reference"]
+    rows = [[label, f"{window[label]:.1%}", f"{reference[label]:.1%}", f"{window[label] - reference[label]:+.1%}"] for label in window]
+    return table(["label", "window", "reference", "change"], rows, numeric=3)
 
 
 def _share(part: int, whole: int) -> str:
