@@ -19,6 +19,9 @@ from groundswell.predictor import MANIFEST, Predictor, sha256_of
 from serving.messages import LABELS
 from serving.registry import Version
 
+KINDS = (".json", ".md", ".npy", ".onnx", ".parquet")
+"""The kinds of files that an export may hold: nothing that needs unpickling, no weights outside of the ONNX file."""
+
 TRIAL = (
     "The new patch is wonderful, best update in years",
     "Servers down again. I want my money back 😡",
@@ -43,23 +46,26 @@ class LoadedModel:
 
 def load_model(folder: Path, version: Version, *, name: str, topic: str) -> LoadedModel:
     """The model of the export in ``folder``, admitted: loaded as it will be served and queried with `TRIAL`."""
-    _refuse_unlisted(folder)
+    _refuse_strangers(folder)
     predictor = Predictor.load(folder)
     _refuse_other_config(folder, predictor, topic)
     _refuse_bad_answers(folder, predictor)
     return LoadedModel(name, version, predictor, sha256_of(folder / MANIFEST), datetime.now(UTC))
 
 
-def _refuse_unlisted(folder: Path) -> None:
-    """A file that nobody vouches for could be an ONNX model's external data, or anything: it does not come in."""
+def _refuse_strangers(folder: Path) -> None:
+    """A file that nobody vouches for, or of a kind that an export has none of (a pickle, external weights), does not come in."""
     try:
         listed = set(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]) | {MANIFEST}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{folder}: {MANIFEST} can't be read ({type(error).__name__}): fetch or export the model again") from error
-    unlisted = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
-    unlisted = [file for file in unlisted if file not in listed or (folder / file).is_symlink()]
+    files = [path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
+    unlisted = sorted(path.name for path in files if path.is_symlink() or path.relative_to(folder).as_posix() not in listed)
     if unlisted:
         raise ModelError(f"{folder}: {', '.join(unlisted)} not listed in {MANIFEST}: expected the files of the export and no others")
+    strange = sorted(name for name in listed if not str(name).endswith(KINDS))
+    if strange:
+        raise ModelError(f"{folder}: {', '.join(strange)}: expected only files of the kinds {', '.join(KINDS)}")
 
 
 def _refuse_other_config(folder: Path, predictor: Predictor, topic: str) -> None:

@@ -17,7 +17,9 @@ from groundswell.predictor import Predictor
 from groundswell.text import MAX_CHARACTERS
 from serving import messages
 from serving.app import create_app
+from serving.config import ServingSettings
 from serving.signature import DELIVERY_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
+from tests.serving.folder_registry import FolderRegistry
 from tests.tiny import tiny_rows
 
 ODD = {
@@ -48,6 +50,18 @@ def client(settings, registry):
         yield client
 
 
+@pytest.fixture(scope="module")
+def standing(exports, tmp_path_factory):
+    """A client of one service for all tests that change nothing in it."""
+    registry = FolderRegistry()
+    registry.exports.update(exports)
+    registry.alias = "1"
+    settings = ServingSettings(project=tmp_path_factory.mktemp("standing"), topic="games", serving_threads=2, serving_webhook_secret="told-to-nobody")
+    with TestClient(create_app(settings, registry), raise_server_exceptions=False) as client:
+        wait_until(lambda: client.get("/v1/model").status_code == 200)
+        yield client
+
+
 def problem_of(answer, status: int) -> dict:
     """The body of a problem, after checking that it is one."""
     assert answer.status_code == status, answer.text
@@ -63,9 +77,9 @@ def test_the_nouns_are_the_librarys(settings):
     assert tuple(messages.Probabilities.model_fields) == schema.LABELS
 
 
-def test_answers_are_the_offline_predictors_to_the_last_bit(client, exports):
+def test_answers_are_the_offline_predictors_to_the_last_bit(standing, exports):
     texts, _ = tiny_rows(128, seed=9)
-    answer = client.post("/v1/predict", json={"texts": texts})
+    answer = standing.post("/v1/predict", json={"texts": texts})
     body = messages.PredictResponse.model_validate(answer.json())
     offline = Predictor.load(exports["1"]).predict(texts)
     served = np.array([[getattr(each.probabilities, label) for label in schema.LABELS] for each in body.predictions], dtype=np.float32)
@@ -76,17 +90,17 @@ def test_answers_are_the_offline_predictors_to_the_last_bit(client, exports):
 
 
 @pytest.mark.parametrize("text", ODD.values(), ids=ODD.keys())
-def test_odd_texts_get_an_answer(client, text):
-    body = json.dumps({"texts": [text, "great"]})  # \ud83d stays an escape, as a client of another language would send it
-    answer = client.post("/v1/predict", content=body, headers={"Content-Type": "application/json"})
+def test_odd_texts_get_an_answer(standing, text):
+    body = json.dumps({"texts": [text, "great"]})  # \ud83d stays an escape, as a standing of another language would send it
+    answer = standing.post("/v1/predict", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 200, answer.text
     for prediction in answer.json()["predictions"]:
         assert math.isclose(sum(prediction["probabilities"].values()), 1, abs_tol=1e-5)
 
 
-def test_what_is_past_the_longest_text_is_not_read(client):
+def test_what_is_past_the_longest_text_is_not_read(standing):
     one, other = ("great game " + "so " * MAX_CHARACTERS + end for end in ("hate", "love"))
-    first, second = client.post("/v1/predict", json={"texts": [one, other]}).json()["predictions"]
+    first, second = standing.post("/v1/predict", json={"texts": [one, other]}).json()["predictions"]
     assert first == second
 
 
@@ -105,8 +119,8 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("body", "where", "expected"), WRONG.values(), ids=WRONG.keys())
-def test_wrong_requests_are_told_what_was_expected_and_nothing_is_repeated(client, body, where, expected):
-    answer = client.post("/v1/predict", json=body)
+def test_wrong_requests_are_told_what_was_expected_and_nothing_is_repeated(standing, body, where, expected):
+    answer = standing.post("/v1/predict", json=body)
     found = problem_of(answer, 422)
     assert found["faults"][0]["where"] == where
     assert expected in found["faults"][0]["expected"]
@@ -124,37 +138,37 @@ def test_wrong_requests_are_told_what_was_expected_and_nothing_is_repeated(clien
     ],
     ids=["cut off", "nothing", "not UTF-8", "deep", "a number too long"],
 )
-def test_bodies_that_are_no_json(client, content, status):
-    answer = client.post("/v1/predict", content=content, headers={"Content-Type": "application/json"})
+def test_bodies_that_are_no_json(standing, content, status):
+    answer = standing.post("/v1/predict", content=content, headers={"Content-Type": "application/json"})
     problem_of(answer, status)
     assert SECRET_WORD not in answer.text
 
 
-def test_a_form_is_no_json(client):
-    problem_of(client.post("/v1/predict", data={"texts": "fine"}), 422)
+def test_a_form_is_no_json(standing):
+    problem_of(standing.post("/v1/predict", data={"texts": "fine"}), 422)
 
 
-def test_a_large_body_is_refused_announced_or_not(client, settings):
+def test_a_large_body_is_refused_announced_or_not(standing, settings):
     large = b'{"texts": ["' + b"a" * settings.serving_max_body_bytes + b'"]}'
-    problem_of(client.post("/v1/predict", content=large, headers={"Content-Type": "application/json"}), 413)
+    problem_of(standing.post("/v1/predict", content=large, headers={"Content-Type": "application/json"}), 413)
     pieces = (large[start : start + 65536] for start in range(0, len(large), 65536))
-    problem_of(client.post("/v1/predict", content=pieces, headers={"Content-Type": "application/json"}), 413)
+    problem_of(standing.post("/v1/predict", content=pieces, headers={"Content-Type": "application/json"}), 413)
 
 
-def test_unknown_addresses_and_methods_are_problems(client):
-    problem_of(client.get("/v2/predict"), 404)
-    problem_of(client.get("/v1/predict"), 405)
+def test_unknown_addresses_and_methods_are_problems(standing):
+    problem_of(standing.get("/v2/predict"), 404)
+    problem_of(standing.get("/v1/predict"), 405)
 
 
-def test_model_ready_and_alive(client, exports):
-    model = client.get("/v1/model").json()
+def test_model_ready_and_alive(standing, exports):
+    model = standing.get("/v1/model").json()
     assert model["base"] == "tiny"
     assert model["dataset_md5"] == "0" * 32
     assert model["labels"] == list(schema.LABELS)
     assert model["alias"] == "champion"
     assert len(model["digest"]) == 64
-    assert client.get("/healthz").json() == {"status": "alive"}
-    wait_until(lambda: client.get("/readyz").json() == {"status": "ready", "version": "1", "trouble": None})
+    assert standing.get("/healthz").json() == {"status": "alive"}
+    wait_until(lambda: standing.get("/readyz").json() == {"status": "ready", "version": "1", "trouble": None})
 
 
 def test_a_model_that_stopped_answering_is_not_ready(client):
@@ -262,8 +276,8 @@ def test_a_signed_hook_wakes_the_keeper(settings, registry):
 
 
 @pytest.mark.parametrize("wrong", [delivery("guessed"), delivery(age_seconds=301), {"content": b"{}"}, delivery() | {"content": b"{}"}])
-def test_other_hooks_are_refused(client, wrong):
-    assert problem_of(client.post("/hooks/mlflow", **wrong), 403)["type"].endswith(":unsigned")
+def test_other_hooks_are_refused(standing, wrong):
+    assert problem_of(standing.post("/hooks/mlflow", **wrong), 403)["type"].endswith(":unsigned")
 
 
 def test_without_a_secret_no_hook_is_believed(settings, registry):
@@ -286,13 +300,13 @@ def test_metrics_count_what_happened(client):
     assert "great" not in page
 
 
-def test_the_openapi_document_has_examples_that_hold(client):
-    document = client.get("/openapi.json").json()
+def test_the_openapi_document_has_examples_that_hold(standing):
+    document = standing.get("/openapi.json").json()
     assert set(document["paths"]) == {"/v1/predict", "/v1/model", "/healthz", "/readyz", "/metrics", "/hooks/mlflow"}
     schemas = document["components"]["schemas"]
     assert "HTTPValidationError" not in schemas
     for example in schemas["PredictRequest"]["examples"]:
-        assert client.post("/v1/predict", json=example).status_code == 200
+        assert standing.post("/v1/predict", json=example).status_code == 200
     for example in schemas["PredictResponse"]["examples"]:
         messages.PredictResponse.model_validate(example)
     named = {part["$ref"].rpartition("/")[2] for part in _references(document)}
@@ -310,7 +324,7 @@ def _references(part):
             yield from _references(value)
 
 
-def test_the_page_for_people_needs_nobody_else(client):
-    answer = client.get("/")
+def test_the_page_for_people_needs_nobody_else(standing):
+    answer = standing.get("/")
     assert answer.headers["content-type"].startswith("text/html")
     assert not re.findall(r"https?://|//[a-z]+\.|src=|@import", answer.text), "a page that loads from elsewhere is blank offline"

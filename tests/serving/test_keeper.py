@@ -1,0 +1,248 @@
+"""The keeper, step by step: what it does when the registry moves, breaks, or goes away."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+
+import pytest
+
+from serving.copies import Copies
+from serving.keeper import Keeper
+from serving.loading import load_model
+from serving.metrics import Metrics
+
+TEXTS = ["great love fun", "awful broken crash"]
+
+
+class Clock:
+    def __init__(self):
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def new_keeper(settings, registry, clock):
+    """Makes a keeper as a fresh process would, on the same folder."""
+
+    def new() -> Keeper:
+        return Keeper(
+            registry,
+            Copies(settings.folder),
+            lambda folder, version: load_model(folder, version, name=settings.model_name, topic=settings.topic),
+            Metrics(),
+            poll_seconds=3600,
+            retry_seconds=30,
+            clock=clock,
+        )
+
+    return new
+
+
+@pytest.fixture
+def keeper(new_keeper) -> Keeper:
+    keeper = new_keeper()
+    keeper.check()
+    assert keeper.current.version.version == "1"
+    return keeper
+
+
+def break_export(registry, number: str, tmp_path, file: str = "model.int8.onnx") -> None:
+    """Version ``number`` becomes one whose ``file`` is cut in half."""
+    broken = shutil.copytree(registry.exports[number], tmp_path / f"broken-{number}")
+    content = (broken / file).read_bytes()
+    (broken / file).write_bytes(content[: len(content) // 2])
+    registry.exports[number] = broken
+
+
+def refusals(keeper: Keeper) -> float:
+    return sum(sample.value for metric in keeper._metrics.refused_models.collect() for sample in metric.samples if sample.name.endswith("_total"))
+
+
+def test_it_follows_the_alias_there_and_back(keeper, registry):
+    before = keeper.current
+    registry.alias = "2"
+    keeper.check()
+    assert keeper.current.version.version == "2"
+    assert before.predictor.predict(TEXTS).shape == (2, 3), "who still holds the old one finishes on it"
+    registry.alias = "1"
+    keeper.check()
+    assert keeper.current.version.version == "1"
+    assert registry.downloads == ["1", "2"], "the way back needs no download"
+    assert keeper.trouble is None
+
+
+def test_an_unmoved_alias_costs_a_question_and_nothing_else(keeper, registry):
+    model = keeper.current
+    keeper.check()
+    assert keeper.current is model
+    assert registry.downloads == ["1"]
+
+
+def test_a_registry_that_is_gone_changes_nothing_and_is_logged_once(keeper, registry, caplog):
+    caplog.set_level(logging.INFO)
+    registry.is_down = True
+    for _ in range(3):
+        keeper.check()
+    assert keeper.current.version.version == "1"
+    assert keeper.trouble == "the registry is down"
+    assert [record.message for record in caplog.records] == ["the registry is down"]
+    registry.is_down = False
+    keeper.check()
+    assert keeper.trouble is None
+
+
+def test_an_alias_that_is_gone_leaves_the_last_champion(keeper, registry):
+    registry.alias = None
+    keeper.check()
+    assert keeper.current.version.version == "1"
+    assert "no version with the alias champion" in keeper.trouble
+
+
+def test_a_broken_version_never_displaces_the_good_one(keeper, registry, tmp_path, clock, caplog):
+    break_export(registry, "2", tmp_path)
+    registry.alias = "2"
+    for _ in range(3):
+        keeper.check()
+    assert keeper.current.version.version == "1"
+    assert "version 2 is refused" in keeper.trouble
+    assert "model.int8.onnx has sha256" in keeper.trouble
+    assert str(tmp_path) not in keeper.trouble, "clients see it"
+    assert registry.downloads == ["1", "2"], "remembered, not fetched at every poll"
+    assert len([record for record in caplog.records if record.levelno >= logging.ERROR]) == 1
+    assert refusals(keeper) == 1
+
+
+def test_a_broken_version_is_tried_again_after_a_while_longer_each_time(keeper, registry, tmp_path, clock):
+    whole = registry.exports["2"]
+    break_export(registry, "2", tmp_path)
+    registry.alias = "2"
+    tries = []
+    for second in range(0, 200, 10):
+        clock.seconds = second
+        before = len(registry.downloads)
+        keeper.check()
+        tries += [second] * (len(registry.downloads) - before)
+    assert tries == [0, 30, 90]
+    registry.exports["2"] = whole
+    identity = registry.named("2")
+    assert keeper._refused[0] != identity, "another source is another version"
+    keeper.check()
+    assert keeper.current.version.version == "2"
+
+
+def test_a_version_that_was_damaged_on_the_way_is_fetched_again(keeper, registry, tmp_path, clock):
+    whole = registry.exports["2"]
+    registry.alias = "2"
+    honest = registry.download
+
+    def damaging(version, folder):
+        fetched = honest(version, folder)
+        (fetched / "tokenizer.json").write_text("{}")
+        return fetched
+
+    registry.download = damaging
+    keeper.check()
+    assert "tokenizer.json has sha256" in keeper.trouble
+    registry.download = honest
+    clock.seconds = 31
+    keeper.check()
+    assert keeper.current.version.version == "2"
+    assert registry.exports["2"] == whole
+
+
+def test_an_alias_that_moves_on_ends_the_waiting(keeper, registry, tmp_path):
+    break_export(registry, "2", tmp_path)
+    registry.alias = "2"
+    keeper.check()
+    registry.alias = "1"
+    keeper.check()
+    assert keeper.trouble is None
+    registry.alias = "2"
+    keeper.check()
+    assert registry.downloads == ["1", "2", "2"]
+    assert keeper.current.version.version == "1"
+
+
+def test_a_restart_without_the_registry_answers_from_the_local_copy(keeper, registry, new_keeper):
+    registry.is_down = True
+    again = new_keeper()
+    again.resume()
+    again.check()
+    assert again.current.version == keeper.current.version
+    assert (again.current.predictor.predict(TEXTS) == keeper.current.predictor.predict(TEXTS)).all()
+    assert again.trouble == "the registry is down"
+
+
+def test_a_restart_with_a_moved_alias_begins_with_the_old_and_goes_on_to_the_new(keeper, registry, new_keeper):
+    registry.alias = "2"
+    again = new_keeper()
+    again.resume()
+    assert again.current.version.version == "1"
+    again.check()
+    assert again.current.version.version == "2"
+
+
+def test_a_damaged_local_copy_is_not_served_but_fetched_again(keeper, registry, new_keeper, settings):
+    (settings.folder / "1" / "export" / "config.json").write_text("{}")
+    again = new_keeper()
+    again.resume()
+    assert again.current is None
+    assert "local copy of version 1" in again.trouble
+    again.check()
+    assert again.current.version.version == "1"
+    assert again.trouble is None
+
+
+def test_the_same_number_of_another_registry_is_another_version(keeper, registry, settings):
+    registry.exports["1"] = registry.exports["2"]
+    keeper.check()
+    assert keeper.current.version.source == "models:/m-2"
+    assert json.loads((settings.folder / "current.json").read_text())["source"] == "models:/m-2"
+    assert registry.downloads == ["1", "1"]
+
+
+def test_copies_do_not_pile_up(keeper, registry, settings, exports):
+    for number in ("2", "3", "4"):
+        registry.exports[number] = exports["2"] if number != "3" else exports["1"]
+        registry.alias = number
+        keeper.check()
+    assert sorted(path.name for path in settings.folder.iterdir() if path.is_dir()) == ["3", "4"]
+
+
+def test_what_a_killed_process_left_is_swept_and_what_a_living_one_does_is_not(settings, new_keeper):
+    (settings.folder / ".7.999999999").mkdir(parents=True)
+    (settings.folder / ".8.1").mkdir()
+    new_keeper().resume()
+    assert [path.name for path in settings.folder.iterdir()] == [".8.1"]
+
+
+def test_a_folder_that_can_not_be_written_is_a_reason_and_no_crash(registry, new_keeper, settings):
+    settings.folder.parent.mkdir(parents=True)
+    settings.folder.write_text("a file in the way")
+    keeper = new_keeper()
+    keeper.check()
+    assert "can't be stored" in keeper.trouble
+    assert keeper.current is None
+
+
+def test_a_surprise_does_not_end_the_thread(new_keeper, registry):
+    keeper, asked = new_keeper(), []
+
+    def surprising():
+        asked.append(1)
+        raise ZeroDivisionError
+
+    registry.champion = surprising
+    keeper._guarded(keeper.check)
+    keeper._guarded(keeper.check)
+    assert len(asked) == 2
+    assert keeper.trouble == "ZeroDivisionError while looking after the champion"
