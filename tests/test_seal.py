@@ -147,7 +147,7 @@ def test_a_project_in_a_subfolder_of_its_checkout_is_recorded_there(tmp_path):
 
 
 def test_no_data_set_is_said(settings):
-    with pytest.raises(DatasetError, match="run prepare"):
+    with pytest.raises(DatasetError, match="run groundswell prepare"):
         seal("finance", settings=settings)
 
 

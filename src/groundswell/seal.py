@@ -16,7 +16,7 @@ from pathlib import Path
 
 from groundswell import git
 from groundswell.config import Settings
-from groundswell.errors import DatasetError
+from groundswell.examples import read_manifest
 from groundswell.lake import Lake, sha256_of, write_json
 from groundswell.versions import Version, Versions, directory_md5, files_of, pointer_text, versions_of
 
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 def seal(topic: str, *, settings: Settings) -> dict:
     """Version what lies in the lake and the data set of ``topic``; the report says the md5s, what was pushed, the commit."""
-    manifest = _manifest(settings, topic)
+    manifest = read_manifest(settings.dataset(topic))
     lake = Lake(settings.lake)
     unseen, changed = _since_prepare(lake, topic, manifest["partitions"])
     with versions_of(settings) as versions:
@@ -55,13 +55,6 @@ def seal(topic: str, *, settings: Settings) -> dict:
     }
     write_json(report, settings.report("seal", topic))
     return report
-
-
-def _manifest(settings: Settings, topic: str) -> dict:
-    try:
-        return json.loads((settings.dataset(topic) / "manifest.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DatasetError(f"{settings.dataset(topic)} has no manifest.json: run prepare for topic {topic} first") from None
 
 
 def _since_prepare(lake: Lake, topic: str, read: dict[str, dict]) -> tuple[dict[str, Path], list[str]]:

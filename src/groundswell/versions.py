@@ -21,6 +21,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from groundswell.errors import VersionError
+from groundswell.folders import replacing_folder
 from groundswell.lake import replacing
 
 IGNORED = (".*.[0-9]*",)
@@ -102,17 +103,10 @@ class Versions:
         `VersionError` when neither has all of it, or what came is not what the md5 says.
         """
         self._fetch(md5)
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        shutil.rmtree(beside, ignore_errors=True)
-        try:
+        with replacing_folder(path) as beside:
             self._copy_out(md5, beside)
             if (found := directory_md5(beside)) != md5:
                 raise VersionError(f"the cache gave {found} for {md5}: it is damaged; remove the cache folder and try again")
-            _swap(beside, path)
-            for left in path.parent.glob(f".{path.name}.[0-9]*"):  # of restores that were killed: the lock says that none runs now
-                shutil.rmtree(left, ignore_errors=True)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
 
     def point(self, path: Path, version: Version) -> Path:
         """Write the pointer ``<path>.dvc`` as `dvc add` does."""
@@ -175,7 +169,6 @@ class Versions:
         from dvc_data.hashfile.tree import Tree
 
         cache = self._repo.cache.local
-        path.mkdir(parents=True)
         for parts, _, entry in Tree.load(cache, _hash_info(md5)):
             target = path.joinpath(*parts)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -248,15 +241,6 @@ def _overrides(settings, project: Path) -> dict:
 
 def _is_git(project: Path) -> bool:
     return any((folder / ".git").exists() for folder in (project, *project.parents))
-
-
-def _swap(new: Path, path: Path) -> None:
-    """Put ``new`` where ``path`` is; a kill in between leaves the old one beside it, whole."""
-    old = path.with_name(f".{path.name}.0{os.getpid()}")
-    if path.exists():
-        os.replace(path, old)
-    os.replace(new, path)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _hash_info(md5: str):

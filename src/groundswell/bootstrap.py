@@ -1,0 +1,84 @@
+"""The paired bootstrap of macro-F1: how sure one may be that two models differ on rows that both have answered.
+
+Pure numpy; reads and writes nothing. Whole groups (duplicates, one author's posts) are drawn, never parts of one, within strata of
+their first label. Groups that look alike (same labels, same answers of both) are drawn together as one multinomial number: the
+same distribution as drawing them one by one, at a fraction of the work. Method: Efron & Tibshirani 1993, ch. 6 and 8 (clusters).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+CLASSES = 3
+_CELLS = CLASSES**3  # (label, answer of the first, answer of the second)
+_POWER, _LEVEL = 0.8, 0.05
+
+
+@dataclass(frozen=True)
+class Difference:
+    """macro-F1 of the first model minus the second's: estimate, 95 % interval, standard error."""
+
+    estimate: float
+    low: float
+    high: float
+    standard_error: float
+
+    @property
+    def smallest_detectable(self) -> float:
+        """The true difference that rows like these show with 80 % power at the two-sided 5 % level."""
+        z = NormalDist().inv_cdf
+        return (z(1 - _LEVEL / 2) + z(_POWER)) * self.standard_error
+
+    def as_dict(self) -> dict[str, float]:
+        return {name: round(value, 6) for name, value in asdict(self).items()}
+
+
+def paired_difference(labels: np.ndarray, first: np.ndarray, second: np.ndarray, groups, *, samples: int, seed: int) -> Difference:
+    """The `Difference` of two models' answers to the same rows.
+
+    ``labels``, ``first`` and ``second`` are class numbers of shape (n,); ``groups`` n hashable names of what belongs together.
+    Classes that no row has are left out of the mean. n must be at least 1.
+    """
+    cells = (np.asarray(labels) * CLASSES + first) * CLASSES + second
+    present = np.unique(labels)
+    counts = np.zeros((samples, _CELLS))
+    random = np.random.default_rng(seed)
+    for patterns, numbers in _strata(cells, groups):
+        drawn = random.multinomial(numbers.sum(), numbers / numbers.sum(), size=samples)
+        counts += drawn @ patterns
+    drawn_differences = _difference(counts, present)
+    low, high = np.quantile(drawn_differences, [_LEVEL / 2, 1 - _LEVEL / 2])
+    estimate = _difference(np.bincount(cells, minlength=_CELLS)[None, :].astype(float), present)[0]
+    return Difference(float(estimate), float(low), float(high), float(drawn_differences.std(ddof=1)))
+
+
+def macro_f1(labels: np.ndarray, answers: np.ndarray) -> float:
+    """Macro-F1 over the classes that ``labels`` has."""
+    confusion = np.bincount(np.asarray(labels) * CLASSES + answers, minlength=CLASSES**2).reshape(1, CLASSES, CLASSES)
+    return float(_macro_f1(confusion.astype(float), np.unique(labels))[0])
+
+
+def _strata(cells: np.ndarray, groups):
+    """For each stratum, its kinds of groups: (their cell counts (kinds, cells), how many groups of each kind)."""
+    _, number = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
+    per_group = np.zeros((number.max() + 1, _CELLS), dtype=np.int64)
+    np.add.at(per_group, (number, cells), 1)
+    stratum = per_group.argmax(axis=1) // CLASSES**2  # the label of its most frequent cell
+    for label in np.unique(stratum):
+        yield np.unique(per_group[stratum == label], axis=0, return_counts=True)
+
+
+def _difference(counts: np.ndarray, present: np.ndarray) -> np.ndarray:
+    cube = counts.reshape(-1, CLASSES, CLASSES, CLASSES)
+    return _macro_f1(cube.sum(axis=3), present) - _macro_f1(cube.sum(axis=2), present)
+
+
+def _macro_f1(confusion: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """Macro-F1 of confusion matrices (k, label, answer), over the classes ``present``; a class without rows or answers counts 0."""
+    hits = np.einsum("kii->ki", confusion)
+    total = confusion.sum(axis=1) + confusion.sum(axis=2)
+    scores = np.divide(2 * hits, total, out=np.zeros_like(hits), where=total > 0)
+    return scores[:, present].mean(axis=1)

@@ -1,0 +1,145 @@
+"""Promote and rollback: which version answers, moved by one alias and written down.
+
+Reads the judge's verdict, the registry and the ledger. Writes the alias ``champion`` (set, never deleted first), a tag on the
+version that reigned before, and a line of ``ledger/<topic>.jsonl``. A candidate is fetched anew and must load and answer by the
+code that serves it, before anything moves. Killed anywhere and run again, it ends the same. Refuses a verdict that is not
+PROMOTE, was edited, was acted upon already, or speaks of other versions than the aliases do now.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+from groundswell import tracking
+from groundswell.config import PromoteParams, Settings
+from groundswell.errors import JudgeRefused, ModelError, RegistryError
+from groundswell.lake import write_json
+from groundswell.ledger import Entry, Ledger, stamp
+from groundswell.schema import registered_model
+from groundswell.verdict import digest_of
+
+PREVIOUS = "previous_champion"
+"""The tag of a version that was champion; its value is the version that took its place."""
+
+log = logging.getLogger(__name__)
+
+
+def promote(topic: str, *, by: str, settings: Settings, params: PromoteParams, now: datetime) -> dict:
+    """Make the challenger that the verdict speaks of the champion; the report says from which version to which."""
+    ledger, verdict = Ledger(settings, topic), _verdict(settings, topic)
+    champion = _champion(settings, topic)
+    ledger.settle(champion)
+    candidate, digest = verdict["challenger_version"], verdict["digest"]
+    is_done = any(entry.verdict_digest == digest for entry in ledger.entries())
+    entry = Entry(stamp(now), by, "promote", champion, candidate, digest)
+    if champion == candidate:
+        if not is_done:
+            ledger.append(Entry(entry.at, by, "promote", verdict["champion_version"], candidate, digest))
+        return _report(settings, topic, "promote", ledger, candidate, is_moved=False)
+    _require_current(settings, topic, verdict, champion, is_done)
+    _admit(settings, topic, candidate)
+    _crown(settings, topic, ledger, entry)
+    return _report(settings, topic, "promote", ledger, candidate, is_moved=True)
+
+
+def rollback(topic: str, *, by: str, settings: Settings, params: PromoteParams, now: datetime) -> dict:
+    """Go back to the last champion before the present one that still loads and answers; broken ones are passed over, and named."""
+    ledger, champion = Ledger(settings, topic), _champion(settings, topic)
+    settled = ledger.settle(champion)
+    if settled and settled.action == "rollback":
+        return _report(settings, topic, "rollback", ledger, settled.after, is_moved=False)
+    if champion is None:
+        raise RegistryError(f"{registered_model(topic)} has no champion to roll back from: promote one first")
+    earlier = _earlier(ledger, champion)
+    target, skipped = _last_healthy(settings, topic, earlier)
+    if target is None:
+        told = "; ".join(f"version {version}: {reason}" for version, reason in skipped.items()) or "the ledger knows of none"
+        raise ModelError(f"topic {topic}: no earlier champion than version {champion} can be gone back to ({told}); version {champion} stays")
+    _crown(settings, topic, ledger, Entry(stamp(now), by, "rollback", champion, target, None))
+    return _report(settings, topic, "rollback", ledger, target, is_moved=True) | {"skipped": skipped}
+
+
+def _verdict(settings: Settings, topic: str) -> dict:
+    path = settings.report("judge", topic)
+    try:
+        verdict = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise JudgeRefused(f"{path} is not there: run groundswell judge --topic {topic} first") from None
+    except ValueError as error:
+        raise JudgeRefused(f"{path} is no verdict ({error}): run groundswell judge --topic {topic} again") from None
+    if verdict.get("digest") != digest_of(verdict):
+        raise JudgeRefused(f"{path} is not what the judge wrote (its digest differs): run groundswell judge --topic {topic} again")
+    if verdict["topic"] != topic:
+        raise JudgeRefused(f"{path} judges topic {verdict['topic']}, expected {topic}: run groundswell judge --topic {topic} again")
+    if verdict["verdict"] != "PROMOTE":
+        raise JudgeRefused(f"the verdict on version {verdict['challenger_version']} is {verdict['verdict']}, not PROMOTE: {' '.join(verdict['reasons'])}")
+    return verdict
+
+
+def _require_current(settings: Settings, topic: str, verdict: dict, champion: str | None, is_done: bool) -> None:
+    judge = f"run groundswell judge --topic {topic} again"
+    challenger = tracking.version_by_alias(settings, topic, tracking.CHALLENGER)
+    if is_done:
+        raise JudgeRefused(f"this verdict made version {verdict['challenger_version']} champion before, and it was rolled back since: {judge}")
+    if challenger is None or challenger.version != verdict["challenger_version"]:
+        found = challenger.version if challenger else "none"
+        raise JudgeRefused(f"the verdict is on version {verdict['challenger_version']}, the challenger is now {found}: {judge}")
+    if champion != verdict["champion_version"]:
+        raise JudgeRefused(f"the verdict compares with champion {verdict['champion_version']}, the champion is now {champion}: {judge}")
+
+
+def _admit(settings: Settings, topic: str, version: str) -> None:
+    """Fetch ``version`` anew and have serving's own code load it and ask it its trial texts; `ModelError` says what is wrong."""
+    from serving.loading import load_model
+    from serving.registry import Version
+
+    found = tracking.version_numbered(settings, topic, version)
+    if found is None:
+        raise ModelError(f"{registered_model(topic)} has no version {version} any more")
+    with tempfile.TemporaryDirectory(prefix="groundswell-candidate-") as folder:
+        export = tracking.download_export(settings, topic, version, Path(folder, "export"))
+        load_model(export, Version(found.version, found.run_id, found.source), name=registered_model(topic), topic=topic)
+    log.info("promote %s: version %s loads and answers as it will be served", topic, version)
+
+
+def _crown(settings: Settings, topic: str, ledger: Ledger, entry: Entry) -> None:
+    """Tag, then move the alias, then write the line: whatever is cut short leaves a champion, and what is due can be told."""
+    if entry.before is not None:
+        tracking.set_version_tag(settings, topic, entry.before, PREVIOUS, entry.after)
+    ledger.move(entry, lambda version: tracking.set_alias(settings, topic, tracking.CHAMPION, version))
+
+
+def _earlier(ledger: Ledger, champion: str) -> list[str]:
+    """Champions to go back to, the latest first."""
+    reigns = ledger.reigns()
+    return list(reversed(reigns[: reigns.index(champion)] if champion in reigns else reigns))
+
+
+def _last_healthy(settings: Settings, topic: str, versions: list[str]) -> tuple[str | None, dict[str, str]]:
+    skipped: dict[str, str] = {}
+    for version in versions:
+        try:
+            _admit(settings, topic, version)
+        except (ModelError, RegistryError) as error:
+            _champion(settings, topic)  # raises where the registry is down: then it is not this version that is broken
+            skipped[version] = str(error)
+            log.warning("rollback %s: version %s is passed over: %s", topic, version, error)
+        else:
+            return version, skipped
+    return None, skipped
+
+
+def _champion(settings: Settings, topic: str) -> str | None:
+    found = tracking.version_by_alias(settings, topic, tracking.CHAMPION)
+    return found.version if found else None
+
+
+def _report(settings: Settings, topic: str, action: str, ledger: Ledger, version: str, *, is_moved: bool) -> dict:
+    entry = ledger.entries()[-1]
+    report = {"stage": action, "topic": topic, "model_name": registered_model(topic), "champion_version": version, "is_moved": is_moved, "entry": entry.as_dict()}
+    write_json(report, settings.report(action, topic))
+    return report
