@@ -163,13 +163,14 @@ def leaks(
     file: Annotated[Path, typer.Argument(help="CSV, TSV, JSONL or Parquet.")],
     columns: Annotated[str, typer.Option(help="What the columns are, in order or by name: id,entity,label,text")],
     against: Annotated[Path | None, typer.Option(help="A second file, e.g. the published test set.")] = None,
+    encoding: Annotated[str, typer.Option(help="Of CSV, TSV and JSONL, e.g. latin-1.")] = "utf-8",
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON instead of a table.")] = False,
 ) -> None:
     """Find what two files share, or one file repeats: ids, texts, near duplicates, conflicting labels."""
     from groundswell.leaks import leaks as find
     from groundswell.leaks import table
 
-    found = find(file, against=against, columns=columns.split(","))
+    found = find(file, against=against, columns=columns.split(","), encoding=encoding)
     _report(found) if as_json else typer.echo(table(found))
 
 

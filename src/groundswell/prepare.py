@@ -7,7 +7,6 @@ lake, a label word that nobody mapped, fewer than three windows, and fewer than 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import Counter
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ from groundswell.folders import replacing_folder
 from groundswell.labelling import decided, mapped, outvoted, require_provenances
 from groundswell.lake import Lake, Partition, write_json, write_parquet
 from groundswell.language import languages, primary
+from groundswell.rows import digest
 from groundswell.schema import EXAMPLE, JUDGING_PROVENANCES, LABELS
 from groundswell.splits import SPLITS, assign, boundaries, leaked, shuffled
 from groundswell.text import TEXT_VERSION, normalise, skeleton
@@ -259,12 +259,6 @@ def _tables(rows: list[Row], split: list, groups: dict[int, str], params: Prepar
         tokens[name] = pa.table({"row_id": columns["row_id"], "input_ids": cut_pieces, "label": label}, schema=TOKENS)
         logger.info("%s: %d rows", name, len(mine))
     return tables, tokens
-
-
-def digest(table: pa.Table) -> str:
-    """sha256 over ``row_id``, label and text of a split's rows, in their order."""
-    lines = zip(table["row_id"].to_pylist(), table["label"].to_pylist(), table["text"].to_pylist(), strict=True)
-    return hashlib.sha256("".join(f"{row_id}\t{label}\t{text}\n" for row_id, label, text in lines).encode()).hexdigest()
 
 
 def _described(table: pa.Table) -> dict:

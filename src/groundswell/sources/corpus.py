@@ -76,7 +76,7 @@ class Corpus:
         if column in self.names:
             return self.names.index(column)
         raise CorpusError(
-            f"{self.path}, row 1, column {column!r}: the corpus has no such column{nearest(column, self.names)}; correct replay.columns"
+            f"{self.path}, row 1, column {column!r}: the corpus has no such column{nearest(column, self.names)}; correct replay.columns or --columns"
         )
 
 
@@ -90,7 +90,7 @@ def _decoded(path: Path, encoding: str, delimiter: str | None) -> str:
         row = data.count(b"\n", 0, error.start) + 1
         column = _column_at(data[: error.start].rpartition(b"\n")[2], encoding, delimiter)
         raise CorpusError(
-            f"{path}, row {row}, column {column}: byte 0x{data[error.start]:02x} is not {encoding}: set replay.encoding to what it is"
+            f"{path}, row {row}, column {column}: byte 0x{data[error.start]:02x} is not {encoding}: set replay.encoding or --encoding to what it is"
         ) from None
 
 
