@@ -76,7 +76,9 @@ def _verdict(settings: Settings, topic: str) -> dict:
     if verdict["topic"] != topic:
         raise JudgeRefused(f"{path} judges topic {verdict['topic']}, expected {topic}: run groundswell judge --topic {topic} again")
     if verdict["verdict"] != "PROMOTE":
-        raise JudgeRefused(f"the verdict on version {verdict['challenger_version']} is {verdict['verdict']}, not PROMOTE: {' '.join(verdict['reasons'])}")
+        raise JudgeRefused(
+            f"the verdict on version {verdict['challenger_version']} is {verdict['verdict']}, not PROMOTE: {' '.join(verdict['reasons'])}"
+        )
     return verdict
 
 
@@ -140,6 +142,13 @@ def _champion(settings: Settings, topic: str) -> str | None:
 
 def _report(settings: Settings, topic: str, action: str, ledger: Ledger, version: str, *, is_moved: bool) -> dict:
     entry = ledger.entries()[-1]
-    report = {"stage": action, "topic": topic, "model_name": registered_model(topic), "champion_version": version, "is_moved": is_moved, "entry": entry.as_dict()}
+    report = {
+        "stage": action,
+        "topic": topic,
+        "model_name": registered_model(topic),
+        "champion_version": version,
+        "is_moved": is_moved,
+        "entry": entry.as_dict(),
+    }
     write_json(report, settings.report(action, topic))
     return report

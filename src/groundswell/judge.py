@@ -1,0 +1,245 @@
+"""Judge: champion and challenger on the same rows, in one process, and what follows from it.
+
+Reads the test split of ``dataset/<topic>``, ``model/<topic>/train.json`` and baseline, both models from the registry, the ledger.
+Writes the verdict to ``reports/judge/<topic>.json``, to the challenger's MLflow run and onto its version. Rows that either model
+was trained on count for neither. Refuses (`JudgeRefused`) when data set, training and registry do not speak of the same rows and the
+same model, or when no fair rows are left. A verdict is a result, whatever it says; it holds measured times, so its digest
+differs from one judging to the next.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from groundswell import baseline as baselines
+from groundswell import runs, tracking
+from groundswell.bootstrap import macro_f1, paired_difference
+from groundswell.config import JudgeParams, Settings
+from groundswell.errors import JudgeRefused
+from groundswell.examples import Examples, read_examples, read_manifest
+from groundswell.lake import write_json
+from groundswell.ledger import Ledger
+from groundswell.metrics import scores
+from groundswell.predictor import Predictor
+from groundswell.rows import digest
+from groundswell.schema import LABELS, registered_model
+from groundswell.slices import slices_of
+from groundswell.text import fingerprint
+from groundswell.tracking import CHALLENGER, CHAMPION, ModelVersion
+from groundswell.verdict import Evidence, SliceDifference, decide, digest_of, summary_of
+from groundswell.versions import directory_md5
+
+SHOWN = ("macro_f1", "macro_recall", "accuracy", "ece", "log_loss")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A registered version and its export, fetched from the registry and verified."""
+
+    version: ModelVersion
+    folder: Path
+
+    @property
+    def weights(self) -> tuple[str, str]:
+        files = json.loads((self.folder / "manifest.json").read_text(encoding="utf-8"))["files"]
+        return files["model.onnx"], files["model.int8.onnx"]
+
+    @property
+    def dataset_md5(self) -> str | None:
+        return json.loads((self.folder / "config.json").read_text(encoding="utf-8")).get("dataset_md5")
+
+    def has_seen(self, fingerprints: np.ndarray) -> np.ndarray:
+        """Which of the texts it was trained on, bool (n,)."""
+        return np.isin(fingerprints, np.load(self.folder / "trained_on.npy", allow_pickle=False))
+
+
+def judge(topic: str, *, settings: Settings, params: JudgeParams) -> dict:
+    """The verdict on the challenger of ``topic``, also written and logged."""
+    challenger, champion = _versions(settings, topic)
+    rows = _rows(settings, topic)
+    with tempfile.TemporaryDirectory(prefix="groundswell-judge-") as box:
+        new = _contender(settings, topic, challenger, Path(box, CHALLENGER))
+        old = _contender(settings, topic, champion, Path(box, CHAMPION)) if champion else None
+        fair, excluded = _fair(rows, new, old)
+        verdict = _judged(topic, settings, params, fair, new, old) | {"excluded": excluded}
+    verdict["summary"] = summary_of(verdict)
+    verdict["digest"] = digest_of(verdict)
+    _log(settings, challenger, verdict)
+    write_json(verdict, settings.report("judge", topic))
+    return verdict
+
+
+def _versions(settings: Settings, topic: str) -> tuple[ModelVersion, ModelVersion | None]:
+    """Challenger and champion; `JudgeRefused` when the challenger is not what train left here."""
+    trained = _trained(settings, topic)
+    challenger = tracking.version_by_alias(settings, topic, CHALLENGER)
+    if challenger is None:
+        raise JudgeRefused(f"{registered_model(topic)} has no challenger in the registry: run groundswell train --topic {topic}")
+    if (challenger.version, challenger.run_id) != (str(trained["model_version"]), trained["run_id"]):
+        raise JudgeRefused(
+            f"the challenger in the registry is version {challenger.version} (run {challenger.run_id[:8]}), {settings.model(topic)} holds "
+            f"version {trained['model_version']} (run {trained['run_id'][:8]}): run groundswell train --topic {topic} again"
+        )
+    found = directory_md5(settings.dataset(topic))
+    if trained["dataset_md5"] != found:
+        raise JudgeRefused(
+            f"version {challenger.version} was trained with data set {trained['dataset_md5']}, {settings.dataset(topic)} is now {found}: "
+            f"train on it, or bring the other one back with groundswell checkout {challenger.version}"
+        )
+    return challenger, tracking.version_by_alias(settings, topic, CHAMPION)
+
+
+def _trained(settings: Settings, topic: str) -> dict:
+    path = settings.model(topic) / "train.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise JudgeRefused(f"{path} can't be read ({error}): run groundswell train --topic {topic} first") from None
+
+
+def _rows(settings: Settings, topic: str) -> Examples:
+    """The test split; `JudgeRefused` when it is not what the data set's manifest says."""
+    folder = settings.dataset(topic)
+    rows, said = read_examples(folder, "test"), read_manifest(folder)["splits"]["test"]["digest"]
+    if (found := digest(rows.table)) != said:
+        raise JudgeRefused(f"{folder}: the test rows have digest {found[:12]}…, the manifest says {said[:12]}…: run groundswell prepare again")
+    return rows
+
+
+def _contender(settings: Settings, topic: str, version: ModelVersion, folder: Path) -> Contender:
+    return Contender(version, tracking.download_export(settings, topic, version.version, folder))
+
+
+def _fair(rows: Examples, new: Contender, old: Contender | None) -> tuple[Examples, dict[str, int]]:
+    """The rows that neither model was trained on, and how many each had seen; `JudgeRefused` when a class is left without."""
+    fingerprints = np.array([fingerprint(text) for text in rows.texts], dtype=np.uint64)
+    seen = {CHALLENGER: new.has_seen(fingerprints), CHAMPION: old.has_seen(fingerprints) if old else np.zeros(len(rows), dtype=bool)}
+    keep = ~(seen[CHALLENGER] | seen[CHAMPION])
+    excluded = {f"seen_by_{name}": int(mask.sum()) for name, mask in seen.items()} | {"rows": int((~keep).sum())}
+    fair = Examples([text for text, kept in zip(rows.texts, keep, strict=True) if kept], rows.labels[keep], rows.table.filter(keep))
+    lacking = [name for number, name in enumerate(LABELS) if not (fair.labels == number).any()]
+    if lacking:
+        raise JudgeRefused(
+            f"of {len(rows)} test rows {excluded['rows']} were seen in training by challenger or champion; among the {len(fair)} left there is no "
+            f"{' and no '.join(lacking)} one: nothing fair can be said; collect and label newer posts, then prepare and train"
+        )
+    return fair, excluded
+
+
+def _judged(topic: str, settings: Settings, params: JudgeParams, rows: Examples, new: Contender, old: Contender | None) -> dict:
+    answers = _answers(settings, topic, rows, new, old)
+    groups = rows.table["group"].to_pylist()
+    evidence = _evidence(settings, topic, params, rows, groups, answers, new, old)
+    decision, reasons = decide(evidence, params)
+    measured = {name: scores(rows.labels, probabilities) for name, probabilities in answers.items() if name != "fp32"}
+    compared = evidence.against_champion or evidence.against_baseline
+    log.info("judge %s: %s on %d rows", topic, decision, len(rows))
+    return {
+        "stage": "judge",
+        "topic": topic,
+        "model_name": registered_model(topic),
+        "verdict": decision,
+        "reasons": reasons,
+        "challenger_version": new.version.version,
+        "champion_version": old.version.version if old else None,
+        "run_id": new.version.run_id,
+        "dataset_md5": new.dataset_md5,
+        "rows": len(rows),
+        "rows_digest": digest(rows.table),
+        "groups": len(set(groups)),
+        "scores": {name: {key: found[key] for key in SHOWN} for name, found in measured.items()},
+        "difference_to_champion": evidence.against_champion.as_dict() if evidence.against_champion else None,
+        "difference_to_baseline": evidence.against_baseline.as_dict(),
+        "smallest_detectable_difference": round(compared.smallest_detectable, 6),
+        "slices": [{**asdict(one), "difference": one.difference.as_dict()} for one in evidence.slices],
+        "int8_agreement": evidence.int8_agreement,
+        "latency_ratio": evidence.latency_ratio,
+        "params": params.model_dump(mode="json"),
+    }
+
+
+def _answers(settings: Settings, topic: str, rows: Examples, new: Contender, old: Contender | None) -> dict[str, np.ndarray]:
+    """Probabilities (n, 3) of everybody for the same rows: what is served (int8), the challenger's fp32, the baseline."""
+    threads = min(4, os.cpu_count() or 1)
+    found = {CHALLENGER: Predictor.load(new.folder, threads=threads).predict(rows.texts)}
+    if old:
+        found[CHAMPION] = Predictor.load(old.folder, threads=threads).predict(rows.texts)
+    found["baseline"] = baselines.load(settings.model(topic) / baselines.FILE).predict(rows.texts)
+    found["fp32"] = Predictor.load(new.folder, precision="fp32", threads=threads).predict(rows.texts)
+    return found
+
+
+def _evidence(settings, topic, params: JudgeParams, rows: Examples, groups: list, answers: dict, new: Contender, old: Contender | None) -> Evidence:
+    said = {name: probabilities.argmax(axis=1) for name, probabilities in answers.items()}
+    how = {"samples": params.bootstrap_samples, "seed": params.seed}
+    shared = {
+        "rows": len(rows),
+        "macro_f1": macro_f1(rows.labels, said[CHALLENGER]),
+        "ece": scores(rows.labels, answers[CHALLENGER])["ece"],
+        "int8_agreement": float((said[CHALLENGER] == said["fp32"]).mean()),
+        "against_baseline": paired_difference(rows.labels, said[CHALLENGER], said["baseline"], groups, **how),
+        "was_rolled_back": _was_rolled_back(settings, topic, new.version.version),
+    }
+    if old is None:
+        return Evidence(**shared)
+    return Evidence(
+        **shared,
+        against_champion=paired_difference(rows.labels, said[CHALLENGER], said[CHAMPION], groups, **how),
+        slices=_slices(rows, groups, said, params),
+        latency_ratio=_latency_ratio(new, old, rows.texts, params),
+        is_champion_already=new.version.version == old.version.version,
+        is_identical=new.weights == old.weights,
+        is_same_data=new.dataset_md5 == old.dataset_md5,
+    )
+
+
+def _slices(rows: Examples, groups: list, said: dict[str, np.ndarray], params: JudgeParams) -> list[SliceDifference]:
+    found = []
+    for name, mask in slices_of(rows.table).items():
+        if mask.sum() < params.min_slice_rows:
+            continue
+        labels, new, old = rows.labels[mask], said[CHALLENGER][mask], said[CHAMPION][mask]
+        inside = [group for group, is_in in zip(groups, mask, strict=True) if is_in]
+        difference = paired_difference(labels, new, old, inside, samples=params.bootstrap_samples, seed=params.seed)
+        found.append(SliceDifference(name, int(mask.sum()), round(macro_f1(labels, new), 6), round(macro_f1(labels, old), 6), difference))
+    return found
+
+
+def _latency_ratio(new: Contender, old: Contender, texts: Sequence[str], params: JudgeParams) -> float:
+    """Median time of the challenger's answers over the champion's: the same texts, one at a time, in turn, one thread each."""
+    pair = Predictor.load(new.folder), Predictor.load(old.folder)
+    chosen = [texts[place] for place in np.random.default_rng(params.seed).integers(0, len(texts), params.latency_texts)]
+    taken: tuple[list[float], list[float]] = ([], [])
+    for warming in (True, False):
+        for text in chosen[:8] if warming else chosen:
+            for model, times in zip(pair, taken, strict=True):
+                begun = time.perf_counter()
+                model.predict([text])
+                times.append(time.perf_counter() - begun)
+        if warming:
+            taken = ([], [])
+    return round(float(np.median(taken[0]) / np.median(taken[1])), 4)
+
+
+def _was_rolled_back(settings: Settings, topic: str, version: str) -> bool:
+    ledger = Ledger(settings, topic)
+    return any(entry.action == "rollback" and entry.before == version for entry in ledger.entries()) and version not in ledger.reigns()
+
+
+def _log(settings: Settings, challenger: ModelVersion, verdict: dict) -> None:
+    tracking.log_json(settings, challenger.run_id, verdict, "judge/verdict.json")
+    runs.log_text(settings, challenger.run_id, verdict["summary"], "judge/summary.md")
+    for key, value in {"verdict": verdict["verdict"], "verdict_digest": verdict["digest"]}.items():
+        runs.set_run_tag(settings, challenger.run_id, key, value)
+        tracking.set_version_tag(settings, verdict["topic"], challenger.version, key, value)
