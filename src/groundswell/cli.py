@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -192,6 +193,46 @@ def checkout(version: Annotated[str, typer.Argument(metavar="MODEL_VERSION")], t
     _report(restore(params.topic_named(topic)[0], version, settings=settings))
 
 
+@app.command()
+def up() -> None:
+    """Start Airflow, MLflow, the simulated platforms and serving, and leave them running."""
+    settings, params = _configured()
+    from groundswell import demo, stack, status
+
+    ours = stack.settings_of_the_stack(settings)
+    demo.write_corpus(ours, params, demo.WINDOWS)
+    stack.up(settings, params, say=_say)
+    demo.make_ready(ours, params)
+    status.show(status.status(settings, params), settings.home)
+
+
+@app.command()
+def down() -> None:
+    """Stop what `up` or an interrupted `demo` left running."""
+    from groundswell import stack
+
+    stack.down(load_settings(), say=_say)
+
+
+@app.command()
+def status() -> None:
+    """What runs, which model is champion, which windows are in the lake."""
+    settings, params = _configured()
+    from groundswell import status as found
+
+    found.show(found.status(settings, params), settings.home)
+
+
+@app.command()
+def demo() -> None:
+    """The whole loop once, through Airflow, on the simulated platforms; then stop what was started."""
+    settings, params = _configured()
+    from groundswell import demo as loop
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended gently: as by Ctrl-C, nothing is left behind
+    loop.show(loop.demo(settings, params, say=_say), settings)
+
+
 def _configured():
     """Settings and params; before any heavy import, so that a wrong call is answered at once."""
     settings = load_settings()
@@ -200,6 +241,11 @@ def _configured():
 
 def _report(report: dict) -> None:
     typer.echo(json.dumps(report, sort_keys=True, ensure_ascii=False, default=str))
+
+
+def _say(line: str) -> None:
+    """A line of progress with the time of day."""
+    typer.echo(f"{datetime.now().astimezone():%H:%M:%S} {line}", err=True)
 
 
 def _now() -> datetime:
