@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import random
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
-from groundswell.schema import LABELS
+from groundswell.rows import digest
+from groundswell.schema import EXAMPLE, LABELS
 from groundswell.text import TEXT_VERSION
 
 WORDS = {
@@ -92,6 +95,54 @@ def tiny_export(folder: Path, *, seed: int = 0, steps: int = 60, run_id: str = "
     )
     finish(folder, f"# A tiny model for tests, seed {seed}\n")
     return folder
+
+
+def tiny_base(folder: Path, *, seed: int = 0) -> str:
+    """A DistilBERT checkpoint of width 32 in ``folder`` (safetensors and tokenizer): a value for ``train.base``."""
+    model, tokenizer = tiny_model(seed)
+    model.distilbert.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+def tiny_dataset(folder: Path, *, train: int = 240, validation: int = 60, test: int = 90, seed: int = 0) -> Path:
+    """A data set as `prepare` leaves it, of `tiny_rows`, with token cache and manifest; returns ``folder``."""
+    from groundswell.lake import write_json, write_parquet
+    from groundswell.tokens import TOKENS, encode, vocabulary_sha256
+
+    counts = {"train": train, "validation": validation, "test": test}
+    described, start = {}, 0
+    for place, (split, count) in enumerate(counts.items()):
+        texts, labels = tiny_rows(count, seed=10 * seed + place)
+        table = _examples(texts, labels, start)
+        pieces = encode(texts)
+        tokens = {"row_id": table["row_id"], "input_ids": pieces, "label": labels}
+        write_parquet(table, folder / f"{split}.parquet")
+        write_parquet(pa.table(tokens, schema=TOKENS), folder / "tokens" / f"{split}.parquet")
+        names = {label: int((labels == number).sum()) for number, label in enumerate(LABELS)}
+        described[split] = {"rows": count, "labels": names, "provenances": {"human": count}, "digest": digest(table)}
+        start += count
+    manifest = {"topic": "games", "partitions": {}, "windows": ["2026-10-19"], "sources": {"replay": start}, "splits": described}
+    write_json({**manifest, "vocabulary_sha256": vocabulary_sha256(), "params": {"max_length": 96}}, folder / "manifest.json")
+    return folder
+
+
+def _examples(texts: list[str], labels: np.ndarray, start: int) -> pa.Table:
+    count = len(texts)
+    row_ids = [f"replay/games/{start + number:06d}" for number in range(count)]
+    columns = {
+        "row_id": row_ids,
+        "source": [("replay", "steam")[number % 2] for number in range(count)],
+        "post_id": [row_id.rpartition("/")[2] for row_id in row_ids],
+        "created_at": [datetime(2026, 10, 19, tzinfo=UTC) + timedelta(minutes=30 * (start + number)) for number in range(count)],
+        "lang": ["en"] * count,
+        "text": texts,
+        "label": labels,
+        "label_provenance": ["human"] * count,
+        "group": row_ids,
+        "tokens": [len(text.split()) + 2 for text in texts],
+    }
+    return pa.table(columns, schema=EXAMPLE)
 
 
 if __name__ == "__main__":  # for tests that start a process: python -m tests.tiny FOLDER SEED

@@ -7,6 +7,7 @@ embedding, leaves a network that is a DistilBERT to the last weight: hidden stat
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import re
 from pathlib import Path
@@ -60,6 +61,12 @@ def load_tokenizer(base: str):
     if not tokenizer.is_fast:
         raise ModelError(f"train.base {base!r}: its tokenizer has no fast form (tokenizer.json): save one beside the weights")
     return tokenizer
+
+
+def vocabulary_sha256(tokenizer) -> str:
+    """The sha256 of a tokenizer's vocabulary, its pieces in the order of their numbers, a line each: as `tokens.vocabulary_sha256`."""
+    pieces = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
+    return hashlib.sha256("".join(f"{piece}\n" for piece, _ in pieces).encode()).hexdigest()
 
 
 def packaged_file(name: str) -> Path:
@@ -145,8 +152,8 @@ class _unavailable:  # noqa: N801 - reads as a clause: with _unavailable(base)
         if isinstance(error, (OSError, ValueError, RuntimeError, ImportError)):
             reason = " ".join(str(error).split())[:200]
             raise ModelError(
-                f"train.base {self.base!r} can't be had ({reason}): expected 'packaged', a folder with config.json, model.safetensors and tokenizer.json, "
-                "or a hub's name that this machine can reach; no other model is taken instead"
+                f"train.base {self.base!r} can't be had ({reason}): expected 'packaged', a folder with config.json, model.safetensors and "
+                "tokenizer.json, or a hub's name that this machine can reach; no other model is taken instead"
             ) from error
 
 

@@ -7,6 +7,7 @@ weights, rows and configuration give the same bytes; ``run_id`` in config.json i
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,6 +65,12 @@ def finish(folder: Path, card: str) -> dict[str, str]:
     files = {path.name: sha256_of(path) for path in sorted(folder.iterdir()) if path.name != MANIFEST}
     write_json({"files": files}, folder / MANIFEST)
     return files
+
+
+def unverified_predictor(folder: Path, *, precision: str = "int8") -> Predictor:
+    """The predictor of an export that has no manifest yet."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return Predictor(folder, config, precision=precision, threads=_threads())
 
 
 def write_networks(model, folder: Path) -> None:

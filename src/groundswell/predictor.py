@@ -52,7 +52,8 @@ class Predictor:
         config = _read_json(folder / "config.json")
         if config.get("text_version") != TEXT_VERSION:
             raise ModelError(
-                f"{folder}: trained with text rules version {config.get('text_version')}, this code has version {TEXT_VERSION}: train again, or use the matching code"
+                f"{folder}: trained with text rules version {config.get('text_version')}, this code has {TEXT_VERSION}: "
+                "train again, or use the matching code"
             )
         try:
             return cls(folder, config, precision=precision, threads=threads)

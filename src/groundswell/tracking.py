@@ -64,7 +64,7 @@ def client(settings):
 
     logging.getLogger("mlflow.store.db").setLevel(logging.WARNING)
     _teach_mlflow_artifacts()
-    with _registry(uri):
+    with registry_errors(settings):
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
         return mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
@@ -84,7 +84,7 @@ def ensure_experiment(settings, topic: str) -> str:
     from mlflow.exceptions import MlflowException
 
     name = experiment_name(topic)
-    with _registry(settings.tracking_uri):
+    with registry_errors(settings):
         mlflow_client = client(settings)
         if found := mlflow_client.get_experiment_by_name(name):
             return found.experiment_id
@@ -103,7 +103,7 @@ def run(settings, topic: str, name: str, tags: dict[str, str]) -> Iterator[str]:
     import mlflow
 
     experiment = ensure_experiment(settings, topic)
-    with _registry(settings.tracking_uri):
+    with registry_errors(settings):
         mark_abandoned(settings, topic)
         active = mlflow.start_run(experiment_id=experiment, run_name=name, tags={**tags, _PROCESS_TAG: _process()})
     status = "FAILED"
@@ -115,13 +115,13 @@ def run(settings, topic: str, name: str, tags: dict[str, str]) -> Iterator[str]:
         status = "KILLED"
         raise
     finally:
-        with _registry(settings.tracking_uri):
+        with registry_errors(settings):
             mlflow.end_run(status)
 
 
 def mark_abandoned(settings, topic: str) -> list[str]:
     """Mark as KILLED the topic's RUNNING runs whose process, on this machine, is gone; their ids."""
-    with _registry(settings.tracking_uri):
+    with registry_errors(settings):
         mlflow_client = client(settings)
         found = mlflow_client.get_experiment_by_name(experiment_name(topic))
         running = mlflow_client.search_runs([found.experiment_id], "attributes.status = 'RUNNING'") if found else []
@@ -141,7 +141,7 @@ def log_input(settings, run_id: str, *, name: str, digest: str, source: dict, pr
     dataset = Dataset(
         name=name, digest=digest, source_type="dvc", source=json.dumps(source, sort_keys=True), profile=json.dumps(profile, sort_keys=True)
     )
-    with _registry(settings.tracking_uri):
+    with registry_errors(settings):
         register_dataset_source()
         client(settings).log_inputs(run_id, [DatasetInput(dataset, tags=[InputTag("mlflow.data.context", "training")])])
 
@@ -188,19 +188,19 @@ def register_dataset_source() -> None:
 
 def version_by_alias(settings, topic: str, alias: str) -> ModelVersion | None:
     """What ``alias`` points to; None when the model or the alias does not exist; `RegistryError` when the registry can't be asked."""
-    with _registry(settings.tracking_uri):
+    with registry_errors(settings):
         return _or_none(lambda: client(settings).get_model_version_by_alias(registered_model(topic), alias))
 
 
 def version_numbered(settings, topic: str, version: str) -> ModelVersion | None:
     """Version ``version`` of the topic's model, or None when it does not exist."""
-    with _registry(settings.tracking_uri):
+    with registry_errors(settings):
         return _or_none(lambda: client(settings).get_model_version(registered_model(topic), str(version)))
 
 
 def versions(settings, topic: str) -> list[ModelVersion]:
     """Every version of the topic's model, the newest first."""
-    with _registry(settings.tracking_uri):
+    with registry_errors(settings):
         found = client(settings).search_model_versions(f"name='{registered_model(topic)}'")
         return sorted((_version(one) for one in found), key=lambda one: -int(one.version))
 
@@ -210,48 +210,66 @@ def register(settings, topic: str, *, source: str, run_id: str, tags: dict[str, 
     from mlflow.exceptions import MlflowException
 
     name = registered_model(topic)
-    with _registry(settings.tracking_uri):
+    with registry_errors(settings):
         mlflow_client = client(settings)
         try:
             mlflow_client.create_registered_model(name)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        made = mlflow_client.create_model_version(name, source, run_id=run_id, tags=tags)
+        made = mlflow_client.create_model_version(name, source, run_id=run_id, tags=tags, model_id=source.removeprefix("models:/"))
         mlflow_client.set_registered_model_alias(name, CHALLENGER, made.version)
         return _version(mlflow_client.get_model_version(name, made.version))
 
 
 def set_alias(settings, topic: str, alias: str, version: str) -> None:
     """Point ``alias`` to ``version`` in one call: it is never deleted first."""
-    with _registry(settings.tracking_uri):
+    with registry_errors(settings):
         client(settings).set_registered_model_alias(registered_model(topic), alias, str(version))
 
 
 def set_version_tag(settings, topic: str, version: str, key: str, value: str) -> None:
-    with _registry(settings.tracking_uri):
+    with registry_errors(settings):
         client(settings).set_model_version_tag(registered_model(topic), str(version), key, value)
 
 
-def log_metrics(settings, run_id: str, metrics: dict[str, float]) -> None:
-    """Log numbers to a run that is already over."""
+def log_params(settings, run_id: str, params: dict) -> None:
+    from mlflow.entities import Param
+
+    with registry_errors(settings):
+        client(settings).log_batch(run_id, params=[Param(name, str(value)) for name, value in sorted(params.items())])
+
+
+def log_step(settings, run_id: str, step: int, metrics: dict[str, float]) -> None:
+    """Log numbers of one step of training."""
     from mlflow.entities import Metric
     from mlflow.utils.time import get_current_time_millis
 
-    with _registry(settings.tracking_uri):
+    with registry_errors(settings):
         stamp = get_current_time_millis()
-        client(settings).log_batch(run_id, metrics=[Metric(name, float(value), stamp, 0) for name, value in sorted(metrics.items())])
+        client(settings).log_batch(run_id, metrics=[Metric(name, float(value), stamp, step) for name, value in sorted(metrics.items())])
+
+
+def log_metrics(settings, run_id: str, metrics: dict[str, float]) -> None:
+    """Log numbers of a run as a whole; it may be over."""
+    log_step(settings, run_id, 0, metrics)
 
 
 def log_json(settings, run_id: str, value: dict, path: str) -> None:
     """Log ``value`` as a JSON artifact of a run, e.g. a stage's report."""
-    with _registry(settings.tracking_uri):
+    with registry_errors(settings):
         client(settings).log_dict(run_id, value, path)
+
+
+def log_file(settings, run_id: str, file: Path, path: str) -> None:
+    """Log one file as an artifact of a run under ``path``."""
+    with registry_errors(settings):
+        client(settings).log_artifact(run_id, str(file), path)
 
 
 def log_files(settings, run_id: str, folder: Path, path: str) -> None:
     """Log the files of ``folder`` as artifacts of a run under ``path``."""
-    with _registry(settings.tracking_uri):
+    with registry_errors(settings):
         client(settings).log_artifacts(run_id, str(folder), path)
 
 
@@ -269,7 +287,7 @@ def download_export(settings, topic: str, version: str, to: Path) -> Path:
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
     try:
-        with _registry(settings.tracking_uri):
+        with registry_errors(settings):
             import mlflow
 
             client(settings)
@@ -316,7 +334,7 @@ def _version(found) -> ModelVersion:
 
 
 @contextmanager
-def _registry(uri: str) -> Iterator[None]:
+def registry_errors(settings) -> Iterator[None]:
     """MLflow's, requests' and SQLAlchemy's errors as one `RegistryError` that names the registry."""
     from mlflow.exceptions import MlflowException
     from requests.exceptions import RequestException
@@ -326,7 +344,7 @@ def _registry(uri: str) -> Iterator[None]:
     except (MlflowException, RequestException, OSError) as error:
         reason = " ".join(str(error).split())[:300]
         raise RegistryError(
-            f"the model registry at {uri} did not do what was asked ({reason}): is it up (make status)? Then run this again"
+            f"the model registry at {settings.tracking_uri} did not do what was asked ({reason}): is it up (make status)? Then run this again"
         ) from error
 
 

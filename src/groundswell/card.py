@@ -1,0 +1,69 @@
+"""The model card: what the model is, from what it was made, and what it measured. Facts of the run only; no clock, no run id, so
+that the same training writes the same card."""
+
+from __future__ import annotations
+
+from groundswell.schema import LABELS, registered_model
+
+
+def card(report: dict, measured: dict, manifest: dict, params) -> str:
+    """Markdown from train's ``report``, its ``measured`` scores on validation, the data set's ``manifest`` and the ``params``."""
+    parts = [
+        f"# {registered_model(report['topic'])}",
+        "Sentiment of social-media posts: the probabilities of negative, neutral and positive.",
+        _origin(report, params),
+        "## Data\n" + _data(manifest),
+        f"## Measured on {measured['rows']} validation rows (int8, calibrated)\n" + _measured(report, measured),
+        "## Agreement of the exports\n" + _agreement(report["agreement"]),
+        "## Limits\n" + _limits(manifest, params),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _origin(report: dict, params) -> str:
+    base = "the packaged MiniLM-L6 encoder as a DistilBERT (6 layers, width 384)" if params.base == "packaged" else f"`{params.base}`"
+    return (
+        f"A DistilBERT classifier, fine-tuned from {base}: at most {params.epochs:g} epochs, learning rate {params.learning_rate:g}, batches of "
+        f"{params.batch_size}, {params.max_length} word pieces, class weights {params.class_weights}, seed {params.seed}. Data set "
+        f"`{report['dataset_md5']}` (DVC), code `{report['git_commit']}`; the run id is in config.json."
+    )
+
+
+def _data(manifest: dict) -> str:
+    lines = ["| split | rows | " + " | ".join(LABELS) + " | from | to |", "|---|---|" + "---|" * len(LABELS) + "---|---|"]
+    for split, values in manifest.get("splits", {}).items():
+        counts = " | ".join(str(values.get("labels", {}).get(label, 0)) for label in LABELS)
+        lines.append(f"| {split} | {values.get('rows', '')} | {counts} | {values.get('from', '')} | {values.get('to', '')} |")
+    windows = manifest.get("windows", [])
+    span = f"{len(windows)} windows, {windows[0]} to {windows[-1]}" if windows else "no windows named"
+    sources = ", ".join(f"{source} {rows}" for source, rows in sorted(manifest.get("sources", {}).items())) or "not named"
+    return "\n".join([*lines, "", f"Posts came from: {sources} ({span}). Splits are by time and by group."])
+
+
+def _measured(report: dict, measured: dict) -> str:
+    lines = ["| measure | model | baseline (TF-IDF + logistic regression) |", "|---|---|---|"]
+    for name, value in report["metrics"].items():
+        floor = report["baseline"].get(name)
+        lines.append(f"| {name} | {value:.4f} | {'' if floor is None else f'{floor:.4f}'} |")
+    lines += ["", "| class | rows | precision | recall | F1 |", "|---|---|---|---|---|"]
+    for label, own in measured["classes"].items():
+        numbers = " | ".join(f"{own[name]:.4f}" if name in own else "" for name in ("precision", "recall", "f1"))
+        lines.append(f"| {label} | {own['rows']} | {numbers} |")
+    return "\n".join([*lines, "", f"Temperature {report['temperature']}, fitted on the same validation rows: test numbers are evaluate's."])
+
+
+def _agreement(agreement: dict) -> str:
+    lines = [f"On {agreement['rows']} validation rows:", "", "| network | same label | largest difference of a probability |", "|---|---|---|"]
+    pairs = {"fp32": "ONNX fp32 against PyTorch", "int8": "ONNX int8 against ONNX fp32"}
+    for name, words in pairs.items():
+        lines.append(f"| {words} | {agreement[name]['label_agreement']:.4f} | {agreement[name]['max_probability_difference']:.2g} |")
+    return "\n".join(lines)
+
+
+def _limits(manifest: dict, params) -> str:
+    provenances = manifest.get("splits", {}).get("train", {}).get("provenances", {})
+    labels = ", ".join(f"{name} {rows}" for name, rows in sorted(provenances.items())) or "not named"
+    return (
+        f"Text past {params.max_length} word pieces is not read. Labels of the training rows by provenance: {labels}; what they get wrong, the "
+        "model learns. It knows the topic, sources and time of its data; `groundswell monitor` says when posts move away from them."
+    )

@@ -1,0 +1,254 @@
+"""Train: a DistilBERT and its baseline on the data set that `prepare` left, one MLflow run, one challenger.
+
+Reads ``dataset/<topic>/``. Writes ``model/<topic>/`` (export/, baseline.npz and, last, train.json) whole or not at all, a run with
+everything about it in MLflow, a version of the registered model with the alias ``challenger``, and its report. Refuses a base that
+can't be had and an export that does not agree with what was trained. Killed and run again, it trains again: the same weights, a new run.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from groundswell import baseline as baselines
+from groundswell import plots, tracking
+from groundswell.card import card
+from groundswell.config import Settings, TrainParams
+from groundswell.examples import Examples, read_examples, read_manifest
+from groundswell.folders import replacing_folder
+from groundswell.lake import write_json
+from groundswell.metrics import SUMMARY, confusion, scores
+from groundswell.schema import LABELS, registered_model
+from groundswell.text import TEXT_VERSION
+from groundswell.tokens import cut
+from groundswell.versions import directory_md5
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What training reads: two splits, the manifest, and the md5 that DVC gives to the whole."""
+
+    folder: Path
+    train: Examples
+    validation: Examples
+    manifest: dict
+    md5: str
+
+
+def train(topic: str, *, settings: Settings, params: TrainParams) -> dict:
+    """Train, export and register the challenger of ``topic``; the report.
+
+    `DatasetError` without a usable data set, `ModelError` for a base that can't be had or exports that disagree, `RegistryError`
+    when MLflow is out of reach.
+    """
+    data = _read(settings.dataset(topic))
+    log.info("train %s: %d rows, %d for validation, base %s", topic, len(data.train), len(data.validation), params.base)
+    tags = _tags(topic, settings, data)
+    name = f"{topic} {data.md5[:8]} seed {params.seed}"
+    with replacing_folder(settings.model(topic)) as folder, tracking.run(settings, topic, name, tags) as run_id:
+        report = _train(topic, data, folder, run_id, settings, params, tags)
+        write_json(report, folder / "train.json")
+    write_json(report, settings.report("train", topic))
+    return report
+
+
+def _read(folder: Path) -> Dataset:
+    examples = {split: read_examples(folder, split) for split in ("train", "validation")}
+    return Dataset(folder, examples["train"], examples["validation"], read_manifest(folder), directory_md5(folder))
+
+
+def _train(topic: str, data: Dataset, folder: Path, run_id: str, settings: Settings, params: TrainParams, tags: dict) -> dict:
+    from groundswell.finetune import prepare_torch
+
+    tracking.log_params(settings, run_id, params.model_dump(mode="json"))
+    _log_dataset(settings, run_id, topic, data)
+    floor = _baseline(data, folder, params)
+    chosen = prepare_torch(params)
+    tracking.log_json(settings, run_id, {**_environment(settings), **chosen}, "environment.json")
+    model, tokenizer, history = _finetuned(data, folder, run_id, settings, params)
+    facts = _export(model, tokenizer, data, folder / "export", run_id, topic, params)
+    measured = _measure(data, folder / "export")
+    report = {
+        "stage": "train",
+        "topic": topic,
+        "run_id": run_id,
+        "dataset_md5": data.md5,
+        "git_commit": tags["git_commit"],
+        "rows": {"train": len(data.train), "validation": len(data.validation)},
+        "measured_on": "validation",
+        "metrics": _summary(measured),
+        "baseline": _summary(floor),
+        "beats_baseline": measured["macro_f1"] > floor["macro_f1"],
+        **facts,
+    }
+    _finish(report, measured, data, folder, params)
+    version = _log(report, history, data, folder, run_id, topic, settings, tags)
+    return {**report, "model_name": registered_model(topic), "model_version": version.version}
+
+
+def _baseline(data: Dataset, folder: Path, params: TrainParams) -> dict:
+    """Fit and keep the baseline; its scores on validation."""
+    fitted = baselines.fit(data.train.texts, data.train.labels, seed=params.seed)
+    fitted.save(folder / baselines.FILE)
+    found = scores(data.validation.labels, fitted.predict(data.validation.texts))
+    log.info("train: the baseline has macro-F1 %.4f on validation", found["macro_f1"])
+    return found
+
+
+def _finetuned(data: Dataset, folder: Path, run_id: str, settings: Settings, params: TrainParams):
+    """(model, tokenizer, history): the checkpoints lie in a folder that is gone afterwards."""
+    import shutil
+
+    from groundswell.encoder import load_classifier, load_tokenizer, vocabulary_sha256
+    from groundswell.finetune import Tokenised, finetune
+
+    tokenizer, model = load_tokenizer(params.base), load_classifier(params.base)
+    cached = data.manifest.get("vocabulary_sha256") == vocabulary_sha256(tokenizer)
+    ids = {split: _token_ids(data, split, tokenizer, params.max_length, cached) for split in ("train", "validation")}
+    rows = {split: Tokenised(ids[split], getattr(data, split).labels) for split in ids}
+    checkpoints = folder / "checkpoints"
+    history = finetune(
+        model,
+        tokenizer,
+        rows["train"],
+        rows["validation"],
+        params=params,
+        folder=checkpoints,
+        observe=lambda step, numbers: tracking.log_step(settings, run_id, step, numbers),
+    )
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return model, tokenizer, history
+
+
+def _token_ids(data: Dataset, split: str, tokenizer, max_length: int, cached: bool) -> list[list[int]]:
+    """The word pieces of a split: prepare's own where they are the base's and long enough, else made here."""
+    import pyarrow.parquet as pq
+
+    if cached and data.manifest.get("params", {}).get("max_length", 0) >= max_length:
+        table = pq.ParquetFile(data.folder / "tokens" / f"{split}.parquet").read(columns=["input_ids"])
+        return [cut(ids, max_length) for ids in table["input_ids"].to_pylist()]
+    return tokenizer(getattr(data, split).texts, truncation=True, max_length=max_length)["input_ids"]
+
+
+def _export(model, tokenizer, data: Dataset, folder: Path, run_id: str, topic: str, params: TrainParams) -> dict:
+    from groundswell.export import export
+
+    folder.mkdir()
+    config = {
+        "labels": list(LABELS),
+        "max_length": params.max_length,
+        "text_version": TEXT_VERSION,
+        "base": params.base,
+        "topic": topic,
+        "dataset_md5": data.md5,
+        "run_id": run_id,
+        "params": params.model_dump(mode="json"),
+    }
+    bounds = {"fp32": params.min_fp32_agreement, "int8": params.min_int8_agreement}
+    validation = (data.validation.texts, data.validation.labels)
+    return export(model, tokenizer, folder, config=config, validation=validation, train_texts=data.train.texts, bounds=bounds)
+
+
+def _measure(data: Dataset, export: Path) -> dict:
+    """The scores on validation of what will be served: the int8 network with its temperature."""
+    from groundswell.export import unverified_predictor
+
+    return scores(data.validation.labels, unverified_predictor(export).predict(data.validation.texts))
+
+
+def _finish(report: dict, measured: dict, data: Dataset, folder: Path, params: TrainParams) -> None:
+    from groundswell.export import finish
+
+    finish(folder / "export", card(report, measured, data.manifest, params))
+
+
+def _log(report: dict, history: list[dict], data: Dataset, folder: Path, run_id: str, topic: str, settings: Settings, tags: dict):
+    """Numbers, pictures, baseline and model into MLflow; the new version of the registered model."""
+    import tempfile
+
+    from groundswell.export import unverified_predictor
+    from groundswell.packaging import log_model
+
+    probabilities = unverified_predictor(folder / "export").predict(data.validation.texts)
+    with tempfile.TemporaryDirectory(prefix="groundswell-train-") as box:
+        pictures = Path(box)
+        plots.curves(history, pictures / "curves.png")
+        plots.confusion_matrix(confusion(data.validation.labels, probabilities), pictures / "confusion_matrix.png")
+        tracking.log_files(settings, run_id, pictures, "train")
+    tracking.log_file(settings, run_id, folder / baselines.FILE, "train")
+    tracking.log_file(settings, run_id, folder / "export" / "card.md", "train")
+    source = log_model(settings, run_id, folder / "export", metrics={f"validation_{name}": value for name, value in report["metrics"].items()})
+    tracking.log_metrics(settings, run_id, _flat(report))
+    tracking.log_json(settings, run_id, report, "train/report.json")
+    version_tags = {name: tags[name] for name in ("topic", "dataset_md5", "git_commit")}
+    return tracking.register(settings, topic, source=source, run_id=run_id, tags=version_tags)
+
+
+def _flat(report: dict) -> dict[str, float]:
+    agreement = report["agreement"]
+    return {
+        **{f"final_validation_{name}": value for name, value in report["metrics"].items()},
+        **{f"baseline_validation_{name}": value for name, value in report["baseline"].items()},
+        **{f"{precision}_{name}": value for precision in ("fp32", "int8") for name, value in agreement[precision].items()},
+        "temperature": report["temperature"],
+    }
+
+
+def _summary(found: dict) -> dict[str, float]:
+    return {name: found[name] for name in SUMMARY if name in found}
+
+
+def _log_dataset(settings: Settings, run_id: str, topic: str, data: Dataset) -> None:
+    place = data.folder.relative_to(settings.root).as_posix()
+    splits = data.manifest.get("splits", {})
+    profile = {"rows": {split: values.get("rows") for split, values in splits.items()}, "windows": len(data.manifest.get("windows", []))}
+    tracking.log_input(settings, run_id, name=f"groundswell-{topic}", digest=data.md5, source={"path": place, "md5": data.md5}, profile=profile)
+    tracking.log_json(settings, run_id, data.manifest, "dataset/manifest.json")  # lineage reads it: the folder itself moves on
+
+
+def _tags(topic: str, settings: Settings, data: Dataset) -> dict[str, str]:
+    commit, is_dirty = _git(settings.project)
+    return {"stage": "train", "topic": topic, "dataset_md5": data.md5, "git_commit": commit, "git_dirty": str(is_dirty).lower()}
+
+
+def _git(project: Path) -> tuple[str, bool]:
+    """(commit, whether tracked files differ from it); ("unknown", False) outside a repository."""
+    import subprocess
+
+    def ask(*arguments: str) -> str:
+        try:
+            return subprocess.run(["git", "-C", str(project), *arguments], capture_output=True, text=True, check=True).stdout.strip()
+        except (OSError, subprocess.CalledProcessError):
+            return ""
+
+    commit = ask("rev-parse", "HEAD")
+    return commit or "unknown", bool(commit and ask("status", "--porcelain", "--untracked-files=no"))
+
+
+def _environment(settings: Settings) -> dict:
+    """What the run ran on: interpreter, processor, the versions that matter, the lock file's sha256."""
+    import platform
+    from importlib.metadata import version
+
+    from groundswell.lake import sha256_of
+
+    lock = settings.project / "requirements" / "pipeline.lock"
+    packages = ("torch", "transformers", "onnx", "onnxruntime", "tokenizers", "numpy", "scikit-learn", "mlflow")
+    return {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processor": _processor(),
+        "packages": {name: version(name) for name in packages},
+        "lock_sha256": sha256_of(lock) if lock.is_file() else None,
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
