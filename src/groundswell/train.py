@@ -22,6 +22,7 @@ from groundswell.metrics import SUMMARY, confusion, scores
 from groundswell.schema import LABELS, registered_model
 from groundswell.text import TEXT_VERSION
 from groundswell.tokens import cut
+from groundswell.validations import validations
 from groundswell.versions import directory_md5
 
 log = logging.getLogger(__name__)
@@ -206,7 +207,9 @@ def _log_dataset(settings: Settings, run_id: str, topic: str, data: Dataset) -> 
     splits = data.manifest.get("splits", {})
     profile = {"rows": {split: values.get("rows") for split, values in splits.items()}, "windows": len(data.manifest.get("windows", []))}
     tracking.log_input(settings, run_id, name=f"groundswell-{topic}", digest=data.md5, source={"path": place, "md5": data.md5}, profile=profile)
-    tracking.log_json(settings, run_id, data.manifest, "dataset/manifest.json")  # lineage reads it: the folder itself moves on
+    # lineage reads these two: the folder and the reports move on
+    tracking.log_json(settings, run_id, data.manifest, "dataset/manifest.json")
+    tracking.log_json(settings, run_id, validations(settings, topic, data.manifest.get("partitions", {})), "dataset/validation.json")
 
 
 def _tags(topic: str, settings: Settings, data: Dataset) -> dict[str, str]:
