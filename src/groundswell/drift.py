@@ -69,6 +69,12 @@ def signal_frame(profile: pa.Table) -> pd.DataFrame:
     return frame
 
 
+def levels(frame: pd.DataFrame) -> dict[str, float]:
+    """Signal → its mean, or the share of rows in which it occurs: what a person compares. A mix of labels has none."""
+    means = {name: frame[name].mean() for name in _NUMBERS} | {name: (frame[name] == "yes").mean() for name in _PRESENCES}
+    return {name: round(float(value), _DIGITS) for name, value in means.items()}
+
+
 def noise(compared: list[Signal], reference: pd.DataFrame, rows: int, seed: int) -> dict[str, float]:
     """Signal → the effect that chance alone gives to ``rows`` rows: the 99 % quantile over pairs of samples of the reference."""
     random = np.random.default_rng(seed)
@@ -101,12 +107,12 @@ def decide(weighed: dict[str, dict], earlier: list[tuple[str, dict | str]], para
     told = {name: {**signal, "windows_over": _windows_over(name, signal, earlier)} for name, signal in weighed.items()}
     lasting = sorted(name for name, signal in told.items() if signal["windows_over"] >= needed)
     fresh = sorted(name for name, signal in told.items() if signal["is_over"] and name not in lasting)
-    reasons = [_say(name, told[name], f"for {needed} window(s) on end") for name in lasting]
-    reasons += [_say(name, told[name], f"in {told[name]['windows_over']} window(s) on end; {needed} are needed") for name in fresh]
+    reasons = [_say(name, told[name], f"in {told[name]['windows_over']} of {needed} windows on end: it lasts") for name in lasting]
+    reasons += [_say(name, told[name], f"in {told[name]['windows_over']} of {needed} windows on end: not yet") for name in fresh]
     reasons += [f"window {key} does not count: {why}" for key, why in earlier if isinstance(why, str)] if fresh else []
     is_drift = len(lasting) >= params.signals_needed
     if lasting and not is_drift:
-        reasons.append(f"{len(lasting)} lasting signal(s); {params.signals_needed} are needed")
+        reasons.append(f"{len(lasting)} of {params.signals_needed} signals needed last")
     return {"is_drift": is_drift, "reasons": reasons or ["no signal is over its threshold"], "lasting": lasting, "signals": told}
 
 
@@ -122,4 +128,4 @@ def _windows_over(name: str, signal: dict, earlier: list[tuple[str, dict | str]]
 
 def _say(name: str, signal: dict, lasting: str) -> str:
     unit = {WASSERSTEIN: " standard deviations", JENSEN_SHANNON: " Jensen-Shannon", SHARE: ""}[signal["method"]]
-    return f"{name}: {signal['effect']:.3f}{unit} (threshold {signal['threshold']:g}, chance {signal['noise']:.3f}) {lasting}"
+    return f"{name}: {signal['effect']:.3g}{unit} (threshold {signal['threshold']:g}, chance {signal['noise']:.3g}) {lasting}"

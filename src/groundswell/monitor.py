@@ -131,7 +131,7 @@ def _sample(texts: list[str], most: int) -> list[str]:
 
 def _decided(report: dict, texts: list[str], window: Window, champion: _Champion, settings: Settings, params: MonitorParams) -> dict:
     from groundswell.comparison import compare, version
-    from groundswell.drift import SHARE, Signal, decide, noise, signal_frame, signals, weigh
+    from groundswell.drift import SHARE, Signal, decide, levels, noise, signal_frame, signals, weigh
 
     probabilities = champion.predictor.predict(texts)
     current, reference = signal_frame(profile(texts, probabilities)), signal_frame(champion.reference)
@@ -148,7 +148,7 @@ def _decided(report: dict, texts: list[str], window: Window, champion: _Champion
         "decision": decision,
         "rows_compared": len(texts),
         "predictions": {"window": _mix(current["label"]), "reference": _mix(reference["label"])},
-        "means": {"window": _means(current), "reference": _means(reference)},
+        "levels": {"window": levels(current), "reference": levels(reference)},
         "evidently": {"version": version(), "results": found.results},
     }
     return _publish(report, found.page, settings)
@@ -192,10 +192,6 @@ def _signals_of(path: Path, champion: dict) -> dict | str:
 
 def _mix(labels) -> dict[str, float]:
     return {label: round(float((labels == label).mean()), 6) for label in LABELS}
-
-
-def _means(frame) -> dict[str, float]:
-    return {name: round(float(value), 6) for name, value in frame.mean(numeric_only=True).items()}
 
 
 def _publish(report: dict, comparison: str | None, settings: Settings) -> dict:

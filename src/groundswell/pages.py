@@ -13,7 +13,8 @@ _STYLE = """
   --line: #dfe4ea; --paper: #fff; --back: #f4f6f8;
   --good: #1a7f4b; --good-back: #e2f5ea; --bad: #b3261e; --bad-back: #fde8e6; --note: #8a6100; --note-back: #fff3d6; --bar: #3f6fb5; }
 * { box-sizing: border-box; }
-body, :host { display: block; margin: 0; background: var(--back); color: var(--ink); font: 15px/1.5 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
+body, :host { display: block; margin: 0; background: var(--back); color: var(--ink);
+  font: 15px/1.5 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
 main { max-width: 1080px; margin: 0 auto; padding: 32px 24px 64px; }
 header { display: flex; flex-wrap: wrap; align-items: center; gap: 6px 14px; }
 h1 { font-size: 26px; margin: 0; letter-spacing: -0.01em; } h2 { font-size: 17px; margin: 34px 0 10px; }
@@ -33,6 +34,7 @@ tr:first-child th { border-top: 0; color: var(--soft); font-size: 13px; font-wei
 code { font: 13px/1.4 ui-monospace, "DejaVu Sans Mono", monospace; }
 .alert { border-radius: 10px; padding: 12px 16px; margin: 18px 0; } .alert ul { margin: 4px 0 0; padding-left: 20px; }
 svg { display: block; width: 100%; } .chart { padding: 14px 16px 0; margin-bottom: 12px; } .bar { fill: var(--bar); } .bar-bad { fill: var(--bad); }
+.key-bar { color: var(--bar); } .key-bad { color: var(--bad); }
  summary { cursor: pointer; padding: 10px 16px; color: var(--soft); }
 footer { margin-top: 40px; color: var(--soft); font-size: 13px; }
 """
@@ -59,8 +61,9 @@ class Cell(str):
     """HTML that is safe already."""
 
 
-def panel(page: str, body: str) -> str:
+def panel(title: str, page: str, body: str) -> str:
     """Another tool's whole ``page`` with ``body`` on top of it, in a shadow tree: neither page's style reaches the other."""
+    page = page.replace("<head>", f"<head><title>{escape(title)}</title>", 1)
     top = f'<div><template shadowrootmode="open"><style>{_STYLE}</style><main>{body}</main></template></div>'
     head, tag, rest = page.partition("<body>")
     return f"{head}{tag}{top}{rest}"
@@ -160,7 +163,8 @@ def _per_window(report: dict) -> str:
         aside = layers.get("quarantine", {}).get("rows", 0 if "valid" in layers else layers["raw"]["rows"])
         both[0] += layers["raw"]["rows"] - aside
         both[1] += aside
-    return bars([(window, good, bad) for window, (good, bad) in counts.items()])
+    legend = '<p class="soft">Rows per window: <span class="key-bar">passed</span>, <span class="key-bad">quarantined or refused</span></p>'
+    return legend + bars([(window, good, bad) for window, (good, bad) in counts.items()])
 
 
 def _sources(report: dict) -> str:
@@ -190,8 +194,8 @@ def drift_page(report: dict, comparison: str | None) -> str:
     if decided:
         body += ["<h2>Signals</h2>" + _signals(report), "<h2>Predictions</h2>" + _predictions(report)]
         body.append(f"<footer>Below: Evidently {escape(report['evidently']['version'])}, each signal by its own method and threshold.</footer>")
-    text = "\n".join(body)
-    return panel(comparison, text) if comparison else document(f"monitor {report['topic']} {report['window']}", text)
+    title, text = f"monitor {report['topic']} {report['window']}", "\n".join(body)
+    return panel(title, comparison, text) if comparison else document(title, text)
 
 
 def _compared(report: dict) -> str:
@@ -203,7 +207,12 @@ def _compared(report: dict) -> str:
 def _drift_tiles(report: dict) -> dict:
     champion = report["champion"] or {"version": "none", "reference_rows": 0}
     lasting = len(report["decision"]["lasting"])
-    return {"posts": report["rows"], "reference rows": champion["reference_rows"], "champion": champion["version"], "lasting signals": lasting}
+    return {
+        "posts": report["rows"],
+        "reference rows": champion["reference_rows"],
+        "champion's version": champion["version"],
+        "lasting signals": lasting,
+    }
 
 
 def _signals(report: dict) -> str:
@@ -211,9 +220,10 @@ def _signals(report: dict) -> str:
     rows = []
     for name, signal in sorted(report["decision"]["signals"].items(), key=lambda item: -item[1]["effect"] / item[1]["threshold"]):
         state = badge("lasting", "bad") if name in lasting else badge("over", "note") if signal["is_over"] else badge("quiet", "good")
-        numbers = [Cell(f"{signal[key]:.3f}") for key in ("effect", "threshold", "noise")]
-        rows.append([state, code(name), signal["method"], *numbers, signal["windows_over"]])
-    return table(["", "signal", "method", "effect", "threshold", "chance", "windows over"], rows, numeric=4)
+        numbers = [f"{signal[key]:.3g}" for key in ("effect", "threshold", "noise")]
+        both = [f"{levels[name]:.3g}" if name in levels else "–" for levels in (report["levels"]["window"], report["levels"]["reference"])]
+        rows.append([state, code(name), signal["method"], *both, *numbers, signal["windows_over"]])
+    return table(["", "signal", "method", "window", "reference", "effect", "threshold", "chance", "windows over"], rows, numeric=6)
 
 
 def _predictions(report: dict) -> str:

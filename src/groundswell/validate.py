@@ -183,7 +183,7 @@ def _write(lake: Lake, raws: list[_Raw], reasons: dict[int, list[str]], refused:
     written, first = {}, 0
     for done, raw in enumerate(raws, start=1):
         rows = range(first, first := first + raw.table.num_rows)
-        written[raw.partition.key] = {"raw": _facts(raw.described)}
+        written[raw.partition.key] = {"raw": _facts({**raw.described, "rows": raw.rows})}
         if raw.partition.window.key not in refused:
             named = pa.array([";".join(reasons[row]) if row in reasons else None for row in rows], pa.string())
             written[raw.partition.key] |= _write_partition(lake, raw, named)

@@ -1,0 +1,324 @@
+"""validate: every rule has a row that breaks it, a refused window changes nothing, and the same input gives the same bytes."""
+
+import json
+import os
+from datetime import timedelta
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from groundswell.config import Settings, ValidateParams
+from groundswell.errors import LakeError, UsageError, ValidationFailed
+from groundswell.lake import Lake, footer
+from groundswell.schema import POST, QUARANTINE
+from groundswell.validate import validate
+from groundswell.window import Window, parse_windows
+
+DAY = Window.parse("2026-10-19")
+ANY_COLUMNS = pa.schema([field.with_nullable(True) for field in POST])
+
+
+def post(number, window=DAY, **changes):
+    """An invented post, sound but for ``changes``."""
+    sound = {
+        "source": "replay",
+        "topic": "games",
+        "post_id": f"p{number:05d}",
+        "author": f"{number:032x}",
+        "created_at": window.start + timedelta(seconds=number),
+        "text": f"level {number} was a joy to play",
+        "lang": "en",
+        "label": "positive",
+        "label_provenance": "dataset",
+        "connector_version": "1",
+        "raw": "{}",
+    }
+    return {**dict.fromkeys(POST.names), **sound, **changes}
+
+
+def put(settings, rows, window=DAY, source="replay", schema=ANY_COLUMNS):
+    lake = Lake(settings.lake)
+    partition = lake.partition("raw", source, "games", window)
+    return lake.write(partition, pa.Table.from_pylist(rows, schema), {"window": window.key, "status": "complete", "connector_version": "1"})
+
+
+def run(settings, windows=(DAY,), sources=("replay",), **params):
+    return validate("games", sources, list(windows), settings=settings, params=ValidateParams(**params))
+
+
+def layer(settings, name, window=DAY, source="replay"):
+    lake = Lake(settings.lake)
+    return lake.read(lake.partition(name, source, "games", window)).to_pylist()
+
+
+def files(settings):
+    """Every file under home and its bytes."""
+    return {path.relative_to(settings.root).as_posix(): path.read_bytes() for path in sorted(settings.root.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(project=tmp_path)
+
+
+BREAKS = {
+    "source_wrong": {"source": "elsewhere"},
+    "topic_wrong": {"topic": "films"},
+    "post_id_missing": {"post_id": None},
+    "post_id_blank": {"post_id": " "},
+    "created_at_missing": {"created_at": None},
+    "created_at_too_early": {"created_at": DAY.start - timedelta(microseconds=1)},
+    "created_at_too_late": {"created_at": DAY.end},
+    "text_missing": {"text": None},
+    "text_blank": {"text": " \x00\u200b\n"},
+    "text_too_long": {"text": "x" * 1001},
+    "author_not_pseudonym": {"author": "Somebody"},
+    "lang_malformed": {"lang": "english language"},
+    "label_unknown": {"label": "x" * 65},
+    "label_provenance_unknown": {"label_provenance": "hearsay"},
+    "label_without_provenance": {"label_provenance": None},
+    "post_id_repeated": {"post_id": "p00000", "created_at": DAY.start + timedelta(hours=1)},
+}
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory):
+    """One window with a row for each rule that it breaks, among sound rows; its settings and report."""
+    settings = Settings(project=tmp_path_factory.mktemp("broken"))
+    rows = [post(number) for number in range(50)] + [post(100 + place, **changes) for place, changes in enumerate(BREAKS.values())]
+    put(settings, rows)
+    return settings, run(settings, max_text_characters=1000, max_quarantined_share=0.5)
+
+
+@pytest.mark.parametrize("rule", BREAKS)
+def test_a_row_that_breaks_a_rule_lies_in_quarantine_with_its_name(broken, rule):
+    settings, report = broken
+    aside = [row for row in layer(settings, "quarantine") if rule in row["reason"].split(";")]
+    assert len(aside) == 1
+    assert all(aside[0][name] == value for name, value in BREAKS[rule].items())
+    assert report["quarantined"][rule] == 1
+
+
+def test_the_other_rows_are_valid_and_sorted(broken):
+    settings, report = broken
+    valid = layer(settings, "valid")
+    assert [row["post_id"] for row in valid] == [f"p{number:05d}" for number in range(50)]
+    assert (report["rows_raw"], report["rows_valid"], report["rows_quarantined"]) == (50 + len(BREAKS), 50, len(BREAKS))
+
+
+def test_layers_have_their_schema_and_footer(broken):
+    settings, report = broken
+    lake = Lake(settings.lake)
+    valid, aside = (lake.partition(name, "replay", "games", DAY) for name in ("valid", "quarantine"))
+    assert pq.read_schema(valid.path).remove_metadata() == POST
+    assert pq.read_schema(aside.path).names == QUARANTINE.names
+    facts = footer(valid.path)
+    assert (facts["window"], facts["status"], facts["connector_version"], facts["rows"]) == (DAY.key, "complete", "1", 50)
+    assert report["partitions"]["replay/games/2026-10-19"]["valid"] == {
+        key: lake.describe(valid)[key] for key in ("rows", "sha256", "content_sha256")
+    }
+
+
+def test_great_expectations_numbers_are_in_report_and_page(broken):
+    settings, report = broken
+    suites = report["great_expectations"]["suites"]
+    found = {result["rule"]: result["unexpected_count"] for result in suites["posts"]["results"]}
+    assert {rule: found[rule] for rule in BREAKS} == report["quarantined"]
+    assert suites["partitions"]["success"] and not suites["posts"]["success"]
+    page = (settings.root / report["page"]).read_text(encoding="utf-8")
+    assert all(f"<code>{rule}</code>" in page for rule in BREAKS)
+    assert json.loads(settings.report("validate", "games", DAY.key).read_text()) == report
+
+
+def test_no_text_or_author_is_in_report_or_page(broken):
+    settings, report = broken
+    for path in (settings.root / report["page"], settings.report("validate", "games", DAY.key)):
+        told = path.read_text(encoding="utf-8")
+        assert "joy to play" not in told and "Somebody" not in told
+
+
+def test_a_label_must_be_known_where_params_name_them(settings):
+    put(settings, [post(1, label="Irrelevant"), post(2, label="POSITIVE"), post(3, label="perhaps")])
+    assert run(settings, labels=["irrelevant"])["quarantined"] == {"label_unknown": 1}
+    assert [row["label"] for row in layer(settings, "quarantine")] == ["perhaps"]
+
+
+REFUSED = {
+    "rows_missing": ([], {"rows_due": {"replay": 1}}, "0 rows where at least 1 were due"),
+    "too_many_quarantined": ([post(n, text="" if n < 6 else f"t{n}") for n in range(20)], {}, "6 of 20 rows are quarantined (30.0%"),
+    "too_many_duplicates": ([post(n, text=f"t{n % 10}") for n in range(20)], {}, "10 of 20 rows repeat an earlier id or text (50.0%"),
+}
+
+
+@pytest.mark.parametrize("rule", REFUSED)
+def test_a_broken_table_rule_refuses_the_window_with_its_numbers(settings, rule):
+    put(settings, [post(n) for n in range(3)])
+    run(settings)
+    before = files(settings)
+    rows, params, numbers = REFUSED[rule]
+    put(settings, rows)
+    with pytest.raises(ValidationFailed) as refusal:
+        run(settings, **params)
+    assert numbers in str(refusal.value)
+    after = files(settings)
+    assert {name: data for name, data in after.items() if "/raw/" not in name and name.startswith("lake")} == {
+        name: data for name, data in before.items() if "/raw/" not in name and name.startswith("lake")
+    }
+    report = json.loads(settings.report("validate", "games", DAY.key).read_text())
+    assert not report["success"] and [failure["rule"] for failure in report["failures"]] == [rule]
+    assert numbers in (settings.root / report["page"]).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("schema", "told"),
+    [
+        (pa.schema([field for field in ANY_COLUMNS if field.name != "text"]), "text is missing"),
+        (ANY_COLUMNS.set(ANY_COLUMNS.get_field_index("likes"), pa.field("likes", pa.list_(pa.string()))), "likes is list"),
+    ],
+)
+def test_a_missing_or_wrong_column_refuses_the_window(settings, schema, told):
+    put(settings, [{name: value for name, value in post(1).items() if name in schema.names}], schema=schema)
+    with pytest.raises(ValidationFailed, match=told):
+        run(settings)
+    assert not (settings.lake / "valid").exists()
+
+
+def test_small_partitions_are_not_judged_by_shares(settings):
+    put(settings, [post(1), post(2, text=" ")])
+    assert run(settings)["rows_quarantined"] == 1
+
+
+def test_a_missing_raw_partition_is_named(settings):
+    with pytest.raises(LakeError, match="raw/replay/games/2026-10-19 is not in the lake"):
+        run(settings)
+    assert not settings.root.exists()
+
+
+def test_a_topic_without_sources_is_wrong_use(settings):
+    with pytest.raises(UsageError, match="has no source"):
+        run(settings, sources=())
+
+
+def test_an_empty_window_is_an_empty_file(settings):
+    put(settings, [])
+    report = run(settings)
+    assert layer(settings, "valid") == [] and report["success"]
+    assert footer(Lake(settings.lake).partition("valid", "replay", "games", DAY).path)["status"] == "complete"
+
+
+def test_a_range_is_one_batch_and_each_window_is_judged_by_itself(settings):
+    windows = parse_windows("2026-10-19..2026-10-21")
+    for window, text in zip(windows, ("good {}", "same", "fine {}"), strict=True):
+        put(settings, [post(n, window, text=text.format(n)) for n in range(30)], window)
+        put(settings, [], window, source="steam")
+    with pytest.raises(ValidationFailed, match=r"2026-10-20 replay: 29 of 30 rows repeat"):
+        run(settings, windows, sources=("replay", "steam"))
+    report = json.loads(settings.report("validate", "games", "2026-10-19..2026-10-21").read_text())
+    assert report["windows_refused"] == ["2026-10-20"]
+    assert report["great_expectations"]["suites"]["posts"]["results"][0]["element_count"] == 90
+    assert report["sources"]["replay"]["rows_raw"] == 90 and report["sources"]["steam"]["rows_raw"] == 0
+    there = [partition.window.key for partition in Lake(settings.lake).partitions("valid", source="replay")]
+    assert there == ["2026-10-19", "2026-10-21"]
+
+
+def test_a_range_writes_the_same_partitions_as_its_windows_one_by_one(tmp_path):
+    windows = parse_windows("2026-10-19..2026-10-20")
+    both = [Settings(project=tmp_path / name) for name in ("range", "single")]
+    for settings in both:
+        for window in windows:
+            put(settings, [post(n, window, text=None if n == 3 else f"t{n}") for n in range(30)], window)
+    run(both[0], windows)
+    for window in windows:
+        run(both[1], [window])
+    assert [{name: data for name, data in files(one).items() if name.startswith("lake")} for one in both][0] == {
+        name: data for name, data in files(both[1]).items() if name.startswith("lake")
+    }
+
+
+def test_an_hour_is_a_window_too(settings):
+    hour = Window.parse("2026-10-19T05")
+    put(settings, [post(1, hour), post(2, hour, created_at=DAY.start)], hour)
+    assert run(settings, [hour])["quarantined"] == {"created_at_too_early": 1}
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory):
+    """The files of a run that nobody disturbed."""
+    settings = Settings(project=tmp_path_factory.mktemp("clean"))
+    put(settings, [post(n, text="" if n == 2 else f"t{n}") for n in range(30)])
+    run(settings)
+    return files(settings)
+
+
+def test_the_same_input_gives_the_same_bytes(settings, clean):
+    for _ in range(2):
+        put(settings, [post(n, text="" if n == 2 else f"t{n}") for n in range(30)])
+        run(settings)
+        assert files(settings) == clean
+
+
+@pytest.mark.parametrize("at", range(1, 5))
+def test_killed_before_any_rename_and_run_again_gives_the_same_bytes(settings, clean, monkeypatch, at):
+    put(settings, [post(n, text="" if n == 2 else f"t{n}") for n in range(30)])
+    renames, rename = [], os.replace
+
+    def killed(source, target):
+        renames.append(target)
+        if len(renames) == at:
+            raise KeyboardInterrupt
+        rename(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("groundswell.lake.os.replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(settings)
+    run(settings)
+    assert files(settings) == clean
+
+
+def test_what_is_not_utf8_is_quarantined_readable(settings):
+    rows = [post(n) for n in range(3)]
+    raw = pa.Table.from_pylist(rows, ANY_COLUMNS)
+    bad = pa.array([b"fine", b"cut \xff\xfe", b"lone \xed\xa0\x80"], pa.binary())
+    text = pa.Array.from_buffers(pa.string(), 3, bad.buffers())
+    path = Lake(settings.lake).partition("raw", "replay", "games", DAY).path
+    path.parent.mkdir(parents=True)
+    pq.write_table(raw.set_column(raw.column_names.index("text"), "text", text), path)
+    assert run(settings)["quarantined"] == {"not_decodable": 2}
+    assert layer(settings, "quarantine")[0]["text"].startswith("cut \ufffd")
+    assert [row["text"] for row in layer(settings, "valid")] == ["fine"]
+
+
+ODD = ["\x00 nul", "אבג hello", "🎮" * 50, "a" * 100_000, "\ufeffbom", "\u202eright to left", "<p>", "=1+1", "'; drop"]
+
+
+@examples(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.text(), min_size=1, max_size=30))
+def test_any_text_survives_to_one_layer_or_the_other(tmp_path_factory, texts):
+    settings = Settings(project=tmp_path_factory.mktemp("any"))
+    texts = [*ODD, *texts]
+    put(settings, [post(n, text=text) for n, text in enumerate(texts)])
+    report = run(settings, max_quarantined_share=1, max_duplicate_share=1)
+    found = {row["post_id"]: row["text"] for name in ("valid", "quarantine") for row in layer(settings, name)}
+    assert [found[f"p{n:05d}"] for n in range(len(texts))] == texts
+    assert set(report["quarantined"]) <= {"text_blank", "text_too_long"} and report["quarantined"]["text_too_long"] == 1
+
+
+@pytest.mark.slow
+def test_the_page_opens_without_a_network(broken):
+    from playwright.sync_api import sync_playwright
+
+    settings, report = broken
+    asked = []
+    with sync_playwright() as driver:
+        page = driver.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"]).new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((settings.root / report["page"]).as_uri())
+        assert "validate · games · 2026-10-19" in page.inner_text("h1")
+        assert page.locator("tr").count() > len(BREAKS)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert len(asked) == 1
