@@ -250,9 +250,13 @@ def log_step(settings, run_id: str, step: int, metrics: dict[str, float]) -> Non
         client(settings).log_batch(run_id, metrics=[Metric(name, float(value), stamp, step) for name, value in sorted(metrics.items())])
 
 
-def log_metrics(settings, run_id: str, metrics: dict[str, float]) -> None:
-    """Log numbers of a run as a whole; it may be over."""
-    log_step(settings, run_id, 0, metrics)
+def log_metrics(settings, run_id: str, metrics: dict[str, float], *, model_id: str | None = None) -> None:
+    """Log numbers of a run as a whole, which may be over; with ``model_id`` they show on its model too."""
+    import mlflow
+
+    with registry_errors(settings):
+        client(settings)
+        mlflow.log_metrics({name: float(value) for name, value in sorted(metrics.items())}, run_id=run_id, model_id=model_id)
 
 
 def log_json(settings, run_id: str, value: dict, path: str) -> None:
