@@ -5,7 +5,9 @@ The vocabulary is the packaged encoder's, which is DistilBERT's; train compares 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 import pyarrow as pa
 
@@ -32,14 +34,14 @@ def cut(pieces: list[int], max_length: int) -> list[int]:
     return pieces if len(pieces) <= max_length else [*pieces[: max_length - 1], pieces[-1]]
 
 
+@lru_cache(maxsize=1)
 def vocabulary_sha256() -> str:
     """The sha256 of the vocabulary: its pieces in the order of their numbers, a line each."""
-    import hashlib
-
     pieces = sorted(_tokenizer().get_vocab().items(), key=lambda item: item[1])
     return hashlib.sha256("".join(f"{piece}\n" for piece, _ in pieces).encode()).hexdigest()
 
 
+@lru_cache(maxsize=1)
 def _tokenizer():
     from tokenizers import Tokenizer
 
