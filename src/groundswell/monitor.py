@@ -55,8 +55,10 @@ def monitor(topic: str, windows: Sequence[Window], *, settings: Settings, params
     reports = [_monitor(topic, window, partitions[window], champion, settings, params) for window in windows]
     if len(reports) == 1:
         return reports[0]
-    told = {report["window"]: {key: report[key] for key in ("status", "is_drift", "rows", "page")} for report in reports}
-    whole = {"stage": "monitor", "topic": topic, "window": f"{windows[0]}..{windows[-1]}", "windows": told, "is_drift": reports[-1]["is_drift"]}
+    told = {report["window"]: {key: report[key] for key in ("status", "is_drift", "reasons", "rows", "page")} for report in reports}
+    drifted = [key for key, one in told.items() if one["is_drift"]]
+    whole = {"stage": "monitor", "topic": topic, "window": f"{windows[0]}..{windows[-1]}", "is_drift": bool(drifted), "windows": told}
+    whole["reasons"] = [f"drift in {', '.join(drifted)}" if drifted else "no drift in any window"]
     write_json(whole, settings.report("monitor", topic, whole["window"]))
     return whole
 
@@ -118,8 +120,7 @@ def _monitor(topic: str, window: Window, partitions: list[Partition], champion: 
 
 
 def _undecided(report: dict, status: str, why: str, settings: Settings) -> dict:
-    decision = {"is_drift": False, "reasons": [why], "lasting": [], "signals": {}}
-    return _publish({**report, "status": status, "is_drift": False, "decision": decision}, None, settings)
+    return _publish({**report, "status": status, "is_drift": False, "reasons": [why], "lasting": [], "signals": {}}, None, settings)
 
 
 def _sample(texts: list[str], most: int) -> list[str]:
@@ -140,12 +141,10 @@ def _decided(report: dict, texts: list[str], window: Window, champion: _Champion
     unknown = Signal("unknown_share", SHARE, params.max_unknown_share)
     effects = {**found.effects, unknown.name: _unknown_share(texts, champion)}
     weighed = weigh([*compared, unknown], effects, noise(compared, reference, len(texts), params.seed))
-    decision = decide(weighed, _earlier(report, window, settings, params), params)
     report = {
         **report,
         "status": "decided",
-        "is_drift": decision["is_drift"],
-        "decision": decision,
+        **decide(weighed, _earlier(report, window, settings, params), params),
         "rows_compared": len(texts),
         "predictions": {"window": _mix(current["label"]), "reference": _mix(reference["label"])},
         "levels": {"window": levels(current), "reference": levels(reference)},
@@ -187,7 +186,7 @@ def _signals_of(path: Path, champion: dict) -> dict | str:
         return f"it has no decision ({before['status']})"
     if before["champion"] != champion:
         return f"it was compared with version {before['champion']['version']}"
-    return before["decision"]["signals"]
+    return before["signals"]
 
 
 def _mix(labels) -> dict[str, float]:

@@ -190,7 +190,7 @@ def drift_page(report: dict, comparison: str | None) -> str:
     state = badge("drift", "bad") if report["is_drift"] else badge("no drift", "good") if decided else badge("no decision", "note")
     kind = "bad" if report["is_drift"] else "good" if decided else "note"
     body = [heading("monitor", report, state), f'<p class="soft lead">{_compared(report)}</p>', tiles(_drift_tiles(report))]
-    body.append(alert("Why", report["decision"]["reasons"], kind))
+    body.append(alert("Why", report["reasons"], kind))
     if decided:
         body += ["<h2>Signals</h2>" + _signals(report), "<h2>Predictions</h2>" + _predictions(report)]
         body.append(f"<footer>Below: Evidently {escape(report['evidently']['version'])}, each signal by its own method and threshold.</footer>")
@@ -206,7 +206,7 @@ def _compared(report: dict) -> str:
 
 def _drift_tiles(report: dict) -> dict:
     champion = report["champion"] or {"version": "none", "reference_rows": 0}
-    lasting = len(report["decision"]["lasting"])
+    lasting = len(report["lasting"])
     return {
         "posts": report["rows"],
         "reference rows": champion["reference_rows"],
@@ -216,9 +216,9 @@ def _drift_tiles(report: dict) -> dict:
 
 
 def _signals(report: dict) -> str:
-    lasting = report["decision"]["lasting"]
+    lasting = report["lasting"]
     rows = []
-    for name, signal in sorted(report["decision"]["signals"].items(), key=lambda item: -item[1]["effect"] / item[1]["threshold"]):
+    for name, signal in sorted(report["signals"].items(), key=lambda item: -item[1]["effect"] / item[1]["threshold"]):
         state = badge("lasting", "bad") if name in lasting else badge("over", "note") if signal["is_over"] else badge("quiet", "good")
         numbers = [f"{signal[key]:.3g}" for key in ("effect", "threshold", "noise")]
         both = [f"{levels[name]:.3g}" if name in levels else "–" for levels in (report["levels"]["window"], report["levels"]["reference"])]
