@@ -65,8 +65,8 @@ def posts_of(seed: int, platform: str, topic: str, day: date, count: int) -> tup
 
 
 def _author(chance: random.Random, platform: str) -> str | None:
-    """Few write much, many write once; a few accounts on Hacker News are gone."""
-    number = int(chance.paretovariate(0.6)) % 4000 + chance.randrange(40)
+    """Most write once, a few hundred write often; some accounts on Hacker News are gone."""
+    number = chance.randrange(300) if chance.random() < 0.08 else chance.randrange(30_000)
     if platform == "steam":
         return str(76_561_197_960_265_728 + number * 7919)
     if platform == "hackernews" and chance.random() < 0.02:
