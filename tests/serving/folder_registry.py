@@ -23,7 +23,7 @@ class FolderRegistry:
         return self.named(self.alias) if self.alias else None
 
     def named(self, number: str) -> Version:
-        return Version(number, f"run-{number}", f"models:/m-{self.exports[number].name}")
+        return Version(number, f"run-{number}", f"models:/m-{self.exports[number].parent.name}")
 
     def download(self, version: Version, folder: Path) -> Path:
         self._require_up()

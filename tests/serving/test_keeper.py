@@ -57,7 +57,7 @@ def keeper(new_keeper) -> Keeper:
 
 def break_export(registry, number: str, tmp_path, file: str = "model.int8.onnx") -> None:
     """Version ``number`` becomes one whose ``file`` is cut in half."""
-    broken = shutil.copytree(registry.exports[number], tmp_path / f"broken-{number}")
+    broken = shutil.copytree(registry.exports[number], tmp_path / f"broken-{number}" / "export")
     content = (broken / file).read_bytes()
     (broken / file).write_bytes(content[: len(content) // 2])
     registry.exports[number] = broken
