@@ -1,6 +1,6 @@
 """collect: the DAG of one window's posts, from the platforms to validated."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Asset, CronPartitionTimetable, Param, task_group
 from groundswell_operator import StageOperator
@@ -27,7 +27,11 @@ One window: *Trigger → Single run* with its partition key, e.g. `2026-10-19`. 
 Any task may be killed and cleared at any time: it ends in the same bytes.
 """
 
-params = load_params(load_settings())
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+"""A DAG that has ended starts nothing by itself; backfills and triggers work as ever. The demo's fortnight has no yesterday to run for."""
+
+settings = load_settings()
+params = load_params(settings)
 unit = params.collect.window
 topics = {name: topic.sources for name, topic in params.topics.items()}
 sources = sorted({source for named in topics.values() for source in named})
@@ -42,8 +46,8 @@ with DAG(
         timezone="UTC",
         run_offset=-1,
         key_format="%Y-%m-%d" if unit == "day" else "%Y-%m-%dT%H",
-        run_immediately=timedelta(0),
     ),
+    end_date=LONG_AGO if settings.is_demo else None,
     catchup=False,
     max_active_runs=4,
     params={

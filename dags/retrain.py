@@ -12,8 +12,8 @@ from groundswell.config import load_params, load_settings
 
 RUNBOOK = """
 ### What it does
-Weekly, and whenever `retrain_requested` has an event: every window in the lake? → data set → sealed with DVC → DistilBERT and its baseline
-in MLflow → measured → judged against the champion on the same rows. The verdict PROMOTE asks a person (*Required Actions*), then moves the
+Weekly, and whenever `retrain_requested` has an event: every window in the lake? → data set → DistilBERT and its baseline in MLflow →
+measured → sealed with DVC, and judged against the champion on the same rows. The verdict PROMOTE asks a person (*Required Actions*), then moves the
 alias and waits until serving answers with the new version. HOLD and INCONCLUSIVE end the run here, which is no failure.
 
 ### Approve
@@ -24,6 +24,7 @@ answer; no answer within `promote.approval_timeout_hours` is a rejection. `skip_
 - `coverage`: the log names the missing windows: backfill them with `collect`, or give `window` a range that is whole.
 - `prepare`: too few rows of a class, or one class only: more windows, more labels.
 - `train`: see its MLflow run. Clearing it trains again with the same seed on the same data.
+- `seal`: the DVC remote is out of reach, or another DVC command holds the repository. Clear it; nothing is promoted that is not sealed.
 - `promote`: the registry was out of reach; the alias is where it was. Clear it.
 - `verify`: the alias moved but serving does not answer with it: look at serving's log and `/v1/model` (`trouble`).
   Back to the last champion: `groundswell rollback --by YOU`.
@@ -56,9 +57,9 @@ with DAG(
 
     coverage = stage("coverage", options={"window": "{{ params.window }}"})
     prepare = stage("prepare", pool="heavy")
-    seal = stage("seal", pool="seal")
     train = stage("train", pool="heavy")
     evaluate = stage("evaluate", pool="heavy")
+    seal = stage("seal", pool="seal")
     judge = stage("judge", pool="heavy")
 
     @task.branch
@@ -74,8 +75,8 @@ with DAG(
         assigned_users=[{"id": name, "name": name} for name in promotion.approvers],
     )
     promote = stage("promote", options={"by": "{{ decided_by(ti, dag_run) }}"}, trigger_rule="none_failed_min_one_success")
-    verify = stage("verify", options={"version": "{{ ti.xcom_pull(task_ids='promote')['to'] }}"})
+    verify = stage("verify", options={"version": "{{ ti.xcom_pull(task_ids='promote')['champion_version'] }}"})
 
     decided = decide(judge.output)
-    coverage >> prepare >> seal >> train >> evaluate >> judge >> decided >> [approval, promote]
+    coverage >> prepare >> train >> evaluate >> [seal, judge] >> decided >> [approval, promote]
     approval >> promote >> verify

@@ -19,18 +19,12 @@ def next_step(verdict: dict, *, is_approval_required: bool) -> str | list[str]:
 
 
 def question(verdict: dict) -> str:
-    """What the approver reads, as Markdown: the verdict, its reasons, who would follow whom."""
-    champion = verdict.get("champion_version")
-    lines = [
-        f"**Verdict: {verdict.get('verdict')}** for topic `{verdict.get('topic')}`",
-        "",
-        f"Version {verdict.get('challenger_version')} would {f'follow version {champion}' if champion else 'be the first champion'}.",
-        "",
-        *(f"- {reason}" for reason in verdict.get("reasons", [])),
-        "",
-        f"Verdict's digest: `{verdict.get('digest')}`. Nobody's answer in time is a rejection.",
-    ]
-    return "\n".join(lines)
+    """What the approver reads, as Markdown: the judge's summary, and what their answer does."""
+    return f"""{verdict["summary"]}
+**Approve** makes version {verdict["challenger_version"]} the champion; **Reject**, and no answer in time, changes nothing.
+
+Digest of the verdict, for the ledger: `{verdict["digest"]}`
+"""
 
 
 def decided_by(task_instance, dag_run) -> str:
