@@ -65,7 +65,7 @@ def bind(host: str, port: int) -> socket.socket:
 def _register_webhook(settings: ServingSettings, registry) -> None:
     """Best effort: without it the poll finds the same, a little later."""
     secret = settings.serving_webhook_secret.get_secret_value()
-    if not settings.serving_webhook_url:
+    if not settings.serving_webhook_url or not secret:
         return
     try:
         registry.ensure_webhook(settings.serving_webhook_url, secret)
