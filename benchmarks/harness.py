@@ -1,0 +1,119 @@
+"""What every benchmark shares: measures with floors and aims, a table, a file of results, an exit status.
+
+A benchmark is ``benchmarks/NAME.py``, run by ``make bench-NAME``; it ends with ``sys.exit(finish("NAME", measures))``. Writes
+``benchmarks/results/NAME.json``. What it compares is measured in one run, on one machine: give ratios where a machine's speed matters.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+RESULTS = PROJECT / "benchmarks" / "results"
+SHARED = PROJECT.parent / "shared" / "data"
+"""Real data beside the checkout; never in it."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number: it fails below its ``floor`` (above it where lower is better); the ``aim`` is where it should get to."""
+
+    measure: str
+    value: float
+    unit: str = ""
+    floor: float | None = None
+    aim: float | None = None
+    lower_is_better: bool = False
+
+    @property
+    def is_missed(self) -> bool:
+        return self.floor is not None and not self._reaches(self.floor)
+
+    @property
+    def verdict(self) -> str:
+        if self.is_missed:
+            return "MISSED"
+        if self.aim is None:
+            return "" if self.floor is None else "ok"
+        return "aim reached" if self._reaches(self.aim) else "below the aim" if not self.lower_is_better else "above the aim"
+
+    def _reaches(self, mark: float) -> bool:
+        return self.value <= mark if self.lower_is_better else self.value >= mark
+
+
+def finish(name: str, measures: Sequence[Measure], *, results: Path = RESULTS) -> int:
+    """Print the table, write ``<name>.json``, and return the exit status: 1 when a floor is missed."""
+    print(table(measures))
+    results.mkdir(parents=True, exist_ok=True)
+    answer = {"measures": [asdict(measure) for measure in measures], "machine": machine(), "commit": commit()}
+    path = results / f"{name}.json"
+    path.write_text(json.dumps(answer, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    missed = [measure.measure for measure in measures if measure.is_missed]
+    print(f"\n{path.name} written; " + (f"floors missed: {', '.join(missed)}" if missed else "no floor missed"))
+    return int(bool(missed))
+
+
+def table(measures: Sequence[Measure]) -> str:
+    """The measures as lines of text: value, floor, aim, verdict."""
+    rows = [("measure", "value", "unit", "floor", "aim", "")]
+    rows += [(m.measure, _number(m.value), m.unit, _number(m.floor), _number(m.aim), m.verdict) for m in measures]
+    widths = [max(len(row[place]) for row in rows) for place in range(6)]
+    lines = [
+        "  ".join(cell.ljust(width) if place in (0, 2, 5) else cell.rjust(width) for place, (cell, width) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    ]
+    return "\n".join(line.rstrip() for line in [lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def shared(*parts: str) -> Path:
+    """A file of the real data; without it the benchmark ends here, saying so: there is nothing to measure."""
+    path = SHARED.joinpath(*parts)
+    if not path.exists():
+        print(f"This benchmark needs {'/'.join(('shared', 'data', *parts))} beside the checkout: nothing was measured.", file=sys.stderr)
+        sys.exit(2)
+    return path
+
+
+def machine() -> dict:
+    """What the numbers were measured on."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+    }
+
+
+def commit() -> str:
+    """The commit that was measured; ``+`` after it where files of the checkout differ from it, results aside."""
+    try:
+        head = _git("rev-parse", "HEAD")
+        return head + ("+" if _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!benchmarks/results") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=PROJECT, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor() or "unknown")
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
