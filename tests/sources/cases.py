@@ -1,0 +1,117 @@
+"""One case a source: how posts that a test invents look on its wire. A new source adds one class and one line here."""
+
+import csv
+import io
+import json
+
+import httpx2
+
+from groundswell.config import HackerNewsTopic, ReplayTopic, SteamTopic, Topic
+
+
+class HackerNews:
+    name = "hackernews"
+    is_remote = True
+    gives_labels = False
+
+    def topic(self, home):
+        return Topic(hackernews=HackerNewsTopic(query="game"))
+
+    def record(self, post):
+        return {
+            "objectID": post["id"],
+            "author": post["author"],
+            "comment_text": post["text"],
+            "created_at_i": post["at"],
+            "_tags": ["comment", f"author_{post['author']}", "story_1"],
+            "_highlightResult": {"author": {"value": post["author"]}},
+            "parent_id": 1,
+            "story_title": f"a story that {post['author']} told",
+        }
+
+    def body(self, records):
+        return {"hits": records, "nbHits": len(records), "nbPages": 1, "page": 0, "hitsPerPage": 1000, "exhaustiveNbHits": True}
+
+    def transport(self, records, home):
+        return httpx2.MockTransport(lambda request: answer(self.body(records)))
+
+    broken = (
+        ("no_id", {"objectID": None}),
+        ("no_id", {"objectID": True}),
+        ("bad_time", {"created_at_i": "yesterday"}),
+        ("bad_time", {"created_at_i": 10**18}),
+        ("bad_time", {"created_at_i": None}),
+        ("no_author", {"author": None}),
+    )
+
+
+class Steam:
+    name = "steam"
+    is_remote = True
+    gives_labels = True
+
+    def topic(self, home):
+        return Topic(steam=SteamTopic(app_ids=[730]))
+
+    def record(self, post):
+        return {
+            "recommendationid": post["id"],
+            "author": {"steamid": post["author"], "num_reviews": 3},
+            "language": "english",
+            "review": post["text"],
+            "timestamp_created": post["at"],
+            "timestamp_updated": post["at"],
+            "voted_up": True,
+            "votes_up": 2,
+            "profile": f"https://steamcommunity.com/profiles/{post['author']}/recommended/730/",
+        }
+
+    def body(self, records):
+        whole = {"query_summary": {}, "total_matching": min(1, len(records)), "cursor": "*"}
+        return {"response": whole | ({"reviews": records} if records else {})}
+
+    def transport(self, records, home):
+        return httpx2.MockTransport(lambda request: answer(self.body(records)))
+
+    broken = (
+        ("no_id", {"recommendationid": None}),
+        ("no_id", {"recommendationid": []}),
+        ("bad_time", {"timestamp_created": "soon"}),
+        ("bad_time", {"timestamp_created": -(10**30)}),
+    )
+
+
+class Replay:
+    """JSONL, because it can hold what CSV can't: lone surrogates."""
+
+    name = "replay"
+    is_remote = False
+    gives_labels = True
+    broken = ()
+
+    def topic(self, home):
+        columns = {"post_id": "number", "created_at": "when", "text": "said", "author": "by", "label": "mood", "url": "link"}
+        return Topic(replay=ReplayTopic(path=home / "corpus.jsonl", columns=columns))
+
+    def record(self, post):
+        link = f"https://forum.example/u/{post['author']}/posts"
+        return {"number": post["id"], "when": post["at"], "said": post["text"], "by": post["author"], "mood": "Irrelevant", "link": link}
+
+    def transport(self, records, home):
+        home.mkdir(parents=True, exist_ok=True)
+        (home / "corpus.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+
+
+CASES = (HackerNews(), Steam(), Replay())
+
+
+def answer(body):
+    """A JSON answer; ASCII-escaped as real services do it, so that it can hold anything."""
+    return httpx2.Response(200, content=json.dumps(body).encode(), headers={"content-type": "application/json"})
+
+
+def as_csv(rows, delimiter=","):
+    """``rows`` as the text of a CSV file."""
+    file = io.StringIO()
+    csv.writer(file, delimiter=delimiter, lineterminator="\n").writerows(rows)
+    return file.getvalue()
