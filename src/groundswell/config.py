@@ -93,7 +93,7 @@ class PrepareParams(Section):
     label_map: dict[str, Literal[LABELS]] = {}  # case-insensitive; LABELS themselves need no entry
     validation_share: Share = 0.12
     test_share: Share = 0.18
-    near_duplicate_similarity: Share = 0.8
+    near_duplicate_similarity: float = Field(0.8, ge=0.5, le=1)  # of sets of character 5-grams (Jaccard)
     group_by: list[Literal["duplicates", "author", "source_id"]] = ["duplicates", "author", "source_id"]
     min_rows_per_class: int = Field(20, ge=1)
     train_provenances: list[Literal[PROVENANCES]] = ["human", "dataset", "native"]
