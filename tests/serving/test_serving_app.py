@@ -85,6 +85,8 @@ def test_answers_are_the_offline_predictors_to_the_last_bit(standing, exports):
     served = np.array([[getattr(each.probabilities, label) for label in schema.LABELS] for each in body.predictions], dtype=np.float32)
     assert np.array_equal(served, offline)
     assert [each.label for each in body.predictions] == [schema.LABELS[best] for best in offline.argmax(axis=1)]
+    alone = standing.post("/v1/predict", json={"texts": texts[:1]}).json()["predictions"]
+    assert alone == answer.json()["predictions"][:1], "its neighbours change nothing in a text's answer"
     assert len({each.label for each in body.predictions}) > 1, "a model that says one thing proves nothing here"
     assert (body.model, body.version, body.run_id) == ("groundswell-sentiment-games", "1", "run-1")
 
