@@ -1,8 +1,8 @@
 """Steam reviews by IUserReviewsService/GetAppReviews/v1: text with the reviewer's own thumb.
 
-The thumb is a label of provenance ``native``. The service pages by cursor and has habits: an empty page does not mean the end
-(it is asked again against ``total_matching``), a cursor may come back (then it is the end), ``reviews`` is left out where there
-are none, and an app id that does not exist is an empty ``response``.
+The thumb is a label of provenance ``native``. The service pages by cursor and has habits: an empty or repeated page does not
+mean the end (it is asked again, against ``total_matching``), a cursor may come back (then it is the end), ``reviews`` is left out
+where there are none, and an app id that does not exist is an empty ``response``.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from groundswell.errors import SourceError
 from groundswell.sources.base import Found, Reading, Source, moment, real, whole, word
 
 REVIEWS_PER_PAGE = 100
-EMPTY_PAGES = 5
-"""How often an empty page is asked for again while reviews are still due."""
+IDLE_PAGES = 5
+"""How often a page that brings nothing new is asked for again while reviews are still due."""
 
 LANGUAGES = {
     "arabic": "ar", "brazilian": "pt-BR", "bulgarian": "bg", "czech": "cs", "danish": "da", "dutch": "nl", "english": "en", "finnish": "fi",
@@ -37,23 +37,26 @@ def posts(reading: Reading) -> Iterator[Found]:
 
 
 def _reviews(reading: Reading, app_id: int) -> Iterator[dict]:
-    cursor, seen_cursors, seen, due, empty = "*", set(), set(), 0, 0
-    while cursor not in seen_cursors and empty <= EMPTY_PAGES:
+    cursor, used, seen, due, idle = "*", set(), set(), 0, 0
+    while cursor not in used and idle <= IDLE_PAGES:
         page = _page(reading, app_id, cursor)
         reviews = page.get("reviews") or []
         due = max(due, whole(page.get("total_matching")) or 0)
-        seen.update(json.dumps(review.get("recommendationid") if isinstance(review, dict) else review) for review in reviews)
+        fresh = {_key(review) for review in reviews} - seen
+        seen |= fresh
         yield from reviews
         if len(seen) >= due:
             return
-        if not reviews:
-            empty += 1
-            continue
-        empty = 0
-        seen_cursors.add(cursor)
-        cursor = page.get("cursor") or cursor
-    if len(seen) < due:
-        raise SourceError(f"steam: {len(seen)} of {due} reviews of app {app_id} came for [{reading.start:%Y-%m-%dT%H:%MZ}, …): run the window again")
+        if fresh:
+            used.add(cursor)
+            cursor, idle = page.get("cursor") or cursor, 0
+        else:
+            idle += 1
+    raise SourceError(f"steam: {len(seen)} of {due} reviews of app {app_id} came for [{reading.start:%Y-%m-%dT%H:%MZ}, …): run the window again")
+
+
+def _key(review) -> str:
+    return json.dumps(review.get("recommendationid") if isinstance(review, dict) else review)
 
 
 def _page(reading: Reading, app_id: int, cursor: str) -> dict:

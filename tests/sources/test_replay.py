@@ -1,0 +1,179 @@
+"""replay: every format and time, and a message with file, row and column for every file that can't be trusted."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from groundswell.collect import collect
+from groundswell.config import CollectParams, ReplayTopic, Topic
+from groundswell.errors import CorpusError, ParamsError
+from groundswell.lake import Lake
+from groundswell.window import Window, parse_windows
+from tests.simulated import settings_at
+from tests.sources.cases import as_csv
+
+DAY = Window.parse("2026-10-19")
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+COLUMNS = {"post_id": "id", "created_at": "when", "text": "said", "label": "mood"}
+ROWS = [
+    ["id", "when", "said", "mood"],
+    ["1", "2026-10-19T10:00:00Z", "a lovely, long level", "Positive"],
+    ["2", "2026-10-20T00:00:00Z", "no", "Irrelevant"],
+]
+
+
+def replayed(tmp_path, windows=(DAY,), topic_name="games", **section):
+    """The rows of ``windows`` together, after collecting them from a corpus."""
+    settings = settings_at("http://platform.test", tmp_path)
+    topic = Topic(replay=ReplayTopic(**{"columns": COLUMNS, **section}))
+    collect("replay", topic_name, topic, list(windows), settings=settings, params=CollectParams(), now=NOW)
+    lake = Lake(settings.lake)
+    return [row for window in windows for row in lake.read(lake.partition("raw", "replay", topic_name, window)).to_pylist()]
+
+
+def write(tmp_path, name, content, encoding="utf-8"):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
+    return path
+
+
+def as_records():
+    return [dict(zip(ROWS[0], row, strict=True)) for row in ROWS[1:]]
+
+
+def files(tmp_path):
+    yield write(tmp_path, "corpus.csv", as_csv(ROWS))
+    yield write(tmp_path, "bom.csv", "\ufeff" + as_csv(ROWS).replace("\n", "\r\n"))
+    yield write(tmp_path, "corpus.tsv", as_csv(ROWS, "\t"))
+    yield write(tmp_path, "corpus.jsonl", "".join(json.dumps(record) + "\n\n" for record in as_records()))
+    pq.write_table(pa.Table.from_pylist(as_records()), tmp_path / "corpus.parquet")
+    yield tmp_path / "corpus.parquet"
+
+
+def test_every_format_gives_the_same_posts(tmp_path):
+    found = [replayed(tmp_path / f"of-{path.name}", path=path)[0] for path in files(tmp_path)]
+    assert len(found) == 5
+    for row in found:
+        assert (row["post_id"], row["text"], row["label"], row["label_provenance"]) == ("1", "a lovely, long level", "Positive", "dataset")
+        assert json.loads(row["raw"])["mood"] == "Positive"
+
+
+@pytest.mark.parametrize(
+    ("when", "time_format"),
+    [
+        ("2026-10-19T10:00:00Z", None),
+        ("2026-10-19 10:00:00", None),
+        ("2026-10-19T12:00:00+02:00", None),
+        ("1792404000", None),
+        ("1792404000.0", None),
+        ("1792404000000", None),
+        ("1792404000000000", None),
+        ("Mon Oct 19 10:00:00 +0000 2026", "%a %b %d %H:%M:%S %z %Y"),
+        ("19.10.2026 10.00", "%d.%m.%Y %H.%M"),
+    ],
+)
+def test_times_as_corpora_write_them(tmp_path, when, time_format):
+    path = write(tmp_path, "corpus.csv", as_csv([ROWS[0], ["1", when, "x", ""]]))
+    (row,) = replayed(tmp_path, path=path, time_format=time_format)
+    assert row["created_at"] == datetime(2026, 10, 19, 10, tzinfo=UTC)
+    assert row["label"] is None and row["label_provenance"] is None
+
+
+def test_parquet_times_are_taken_as_they_are(tmp_path):
+    pq.write_table(pa.table({"when": [datetime(2026, 10, 19, 10, tzinfo=UTC)], "said": ["x"]}), tmp_path / "c.parquet")
+    (row,) = replayed(tmp_path, path=tmp_path / "c.parquet", columns={"created_at": "when", "text": "said"})
+    assert row["created_at"] == datetime(2026, 10, 19, 10, tzinfo=UTC)
+
+
+def test_a_file_without_header_is_mapped_by_numbers(tmp_path):
+    path = write(tmp_path, "corpus.csv", as_csv(ROWS[1:]))
+    (row,) = replayed(tmp_path, path=path, has_header=False, columns={"post_id": "0", "created_at": "1", "text": "2", "label": "3"})
+    assert (row["post_id"], row["label"]) == ("1", "Positive")
+
+
+def test_rows_without_ids_get_one_of_their_content(tmp_path):
+    columns = {"created_at": "when", "text": "said"}
+    path = write(tmp_path, "corpus.csv", as_csv([*ROWS, ["7", "2026-10-19T10:00:00Z", "another", ""]]))
+    first = replayed(tmp_path / "a", path=path, columns=columns)
+    path.write_text(as_csv([ROWS[0], ["7", "2026-10-19T10:00:00Z", "another", ""], *ROWS[1:]]))
+    assert replayed(tmp_path / "b", path=path, columns=columns) == first
+    assert len({row["post_id"] for row in first}) == 2
+
+
+def test_other_encodings_are_read(tmp_path):
+    path = write(tmp_path, "corpus.csv", as_csv([ROWS[0], ["1", "2026-10-19", "schöner Ärger", ""]]), "latin-1")
+    assert replayed(tmp_path, path=path, encoding="latin-1")[0]["text"] == "schöner Ärger"
+
+
+def test_a_relative_path_is_the_projects(tmp_path):
+    write(tmp_path, "corpus.csv", as_csv(ROWS))
+    assert len(replayed(tmp_path, path=Path("corpus.csv"))) == 1
+
+
+BROKEN = {
+    "not there": (None, {}, r"corpus.csv: the corpus can't be read"),
+    "wrong encoding": (b"id,when,said,mood\n1,2026-10-19,ok,\n2,2026-10-19,caf\xe9,\n", {}, r"corpus.csv, row 3, column 2 .*byte 0xe9 is not utf-8"),
+    "no such column": ("id,when,sayd,mood\n", {}, r"corpus.csv, row 1, column 'said'.*did you mean 'sayd'"),
+    "empty": ("", {}, r"corpus.csv, row 1, column 'id'"),
+    "bad time": ("id,when,said,mood\n1,2026-10-19,a,\n2,last week,b,\n", {}, r"corpus.csv, row 3, column 'when': expected a time .*'last week'"),
+    "no time": ("id,when,said,mood\n1,,a,\n", {}, r"row 2, column 'when'"),
+    "another time format": (
+        "id,when,said,mood\n1,2026-10-19,a,\n",
+        {"time_format": "%d/%m/%Y"},
+        r"row 2, column 'when': expected a time like %d/%m/%Y",
+    ),
+    "short row": ("id,when,said,mood\n1,2026-10-19,a,\n2,2026-10-19\n", {}, r"corpus.csv, row 3, column 'said': the row has 2 columns only"),
+    "not JSON": ('{"id": 1}\n{"id": \n', {"format": "jsonl"}, r"corpus.csv, row 2, column unknown: not JSON"),
+    "no object": ("[1]\n", {"format": "jsonl"}, r"row 1.*expected a JSON object"),
+    "not Parquet": ("id,when\n", {"format": "parquet"}, r"corpus.csv: the corpus is not Parquet"),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_a_file_that_cannot_be_trusted_is_refused_with_its_place(tmp_path, fault):
+    content, section, message = BROKEN[fault]
+    path = write(tmp_path, "corpus.csv", content) if content is not None else tmp_path / "corpus.csv"
+    with pytest.raises(CorpusError, match=message) as caught:
+        replayed(tmp_path, path=path, **section)
+    assert caught.value.exit_code == 1
+    assert not list(tmp_path.rglob("part-0.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"columns": {"created_at": "when", "text": "said", "autor": "by"}}, "'autor' is no column of a post; did you mean 'author'"),
+        ({"columns": {"text": "said"}}, "'created_at' must be mapped"),
+        ({"columns": {"created_at": "when"}}, "'text' must be mapped"),
+        ({"encoding": "utf-9"}, "'utf-9' is no encoding"),
+        ({"path": Path("corpus.xlsx")}, "names none of the formats"),
+    ],
+)
+def test_a_section_that_cannot_be_right_is_refused(tmp_path, section, message):
+    path = write(tmp_path, "corpus.csv", as_csv(ROWS))
+    with pytest.raises(ParamsError, match=message):
+        replayed(tmp_path, **{"path": path, **section})
+
+
+def test_a_range_reads_the_corpus_once(tmp_path, monkeypatch):
+    rows = [[str(number), f"2024-01-{1 + number % 28:02d}", "x" * 80, ""] for number in range(500)]
+    path = write(tmp_path, "corpus.csv", as_csv([ROWS[0], *rows]))
+    reads = []
+    read_bytes = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda self: reads.append(self) or read_bytes(self))
+    assert len(replayed(tmp_path, parse_windows("2024-01-01..2024-01-31"), path=path)) == 500
+    assert reads == [path]
+
+
+@pytest.mark.shared
+def test_the_real_stream_is_read_whole(tmp_path):
+    corpus = Path(__file__).parents[3] / "shared/data/tweets/tweets.csv"
+    if not corpus.exists():
+        pytest.skip(f"{corpus} is not there")
+    columns = {"post_id": "post_id", "created_at": "created_at", "text": "text", "label": "label"}
+    found = replayed(tmp_path, parse_windows("2015-08-22..2015-08-24"), path=corpus, columns=columns)
+    assert len(found) == len({row["post_id"] for row in found}) > 900

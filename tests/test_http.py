@@ -1,0 +1,96 @@
+"""http: what a platform says about when to come back is understood, and nothing is waited for that takes too long."""
+
+import httpx2
+import pytest
+
+from groundswell.errors import SourceError
+from groundswell.http import Http, server_wait
+
+NOW = 1_792_404_000.0  # 2026-10-19T10:00:00Z
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"Retry-After": "12"}, 12),
+        ({"Retry-After": "Mon, 19 Oct 2026 10:00:30 GMT"}, 30),
+        ({"Date": "Mon, 19 Oct 2026 09:00:00 GMT", "Retry-After": "Mon, 19 Oct 2026 09:00:05 GMT"}, 5),
+        ({"x-rate-limit-reset": "1792404020"}, 20),
+        ({"RateLimit-Reset": "1792404003"}, 3),
+        ({"X-Ratelimit-Reset": "42.5"}, 42.5),
+        ({"X-RateLimit-Reset": "2026-10-19T10:00:07.500Z"}, 7.5),
+        ({"X-RateLimit-Reset": "2026-10-19T12:00:07+02:00"}, 7),
+        ({"Retry-After": "nonsense", "x-ratelimit-reset": "4"}, 4),
+        ({"Retry-After": "-3"}, 0),
+        ({"x-rate-limit-reset": "1792403000"}, 0),
+        ({"Retry-After": "inf"}, None),
+        ({"Retry-After": "nan"}, None),
+        ({"Retry-After": ""}, None),
+    ],
+)
+def test_every_encoding_of_when_is_read(headers, seconds):
+    assert server_wait(headers, NOW) == seconds
+
+
+def http_that_answers(*answers, **options):
+    left = iter(answers)
+    waited = []
+    return Http(transport=httpx2.MockTransport(lambda request: next(left)), sleep=waited.append, clock=lambda: NOW, **options), waited
+
+
+def test_a_wait_that_is_too_long_is_refused_at_once():
+    http, waited = http_that_answers(httpx2.Response(429, headers={"retry-after": "3600"}))
+    with pytest.raises(SourceError, match="asks to wait 3600 s.*longest_wait_seconds"):
+        http.get("http://platform.test", {})
+    assert waited == []
+
+
+def test_attempts_come_to_an_end():
+    http, waited = http_that_answers(*[httpx2.Response(500)] * 3, attempts=3)
+    with pytest.raises(SourceError, match="answered 500, 3 times"):
+        http.get("http://platform.test", {})
+    assert (http.requests, http.retries, len(waited)) == (3, 2, 2)
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 403, 404])
+def test_what_trying_again_cannot_mend_is_not_tried_again(status):
+    http, _ = http_that_answers(httpx2.Response(status))
+    with pytest.raises(SourceError, match=f"found {status}"):
+        http.get("http://platform.test", {})
+    assert http.requests == 1
+
+
+def test_a_lost_connection_is_tried_again():
+    calls = []
+
+    def handler(request):
+        calls.append(request)
+        if len(calls) < 3:
+            raise httpx2.ConnectError("refused")
+        return httpx2.Response(200, json={"ok": True})
+
+    assert Http(transport=httpx2.MockTransport(handler), sleep=lambda seconds: None).get("http://platform.test", {}) == {"ok": True}
+
+
+@pytest.mark.parametrize("body", ["[1]", "5", "null", '"word"'])
+def test_json_that_is_no_object_is_said(body):
+    http, _ = http_that_answers(httpx2.Response(200, text=body))
+    with pytest.raises(SourceError, match="expected a JSON object"):
+        http.get("http://platform.test", {})
+
+
+def test_an_address_that_is_none_is_our_error():
+    with pytest.raises(SourceError):
+        Http(sleep=lambda seconds: None, attempts=1).get("nowhere", {})
+
+
+def test_post_sends_json():
+    seen = []
+
+    def handler(request):
+        seen.append(request.content)
+        return httpx2.Response(200, json={})
+
+    Http(transport=httpx2.MockTransport(handler)).post("http://platform.test", {"a": "ü"})
+    assert seen == ['{"a":"ü"}'.encode()]
