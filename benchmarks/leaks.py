@@ -24,14 +24,14 @@ THREE = {"Irrelevant": "Neutral"}
 def main() -> list[Measure]:
     logging.basicConfig(level="INFO", format="%(message)s", stream=sys.stderr)
     training, validation = shared("games", "twitter_training.csv"), shared("games", "twitter_validation.csv")
-    return [*_found(training, validation), *_flattery(_rows(training), _rows(validation)), *_prepared(shared("tweets", "tweets.csv"))]
+    return [*found(training, validation), *flattery(rows_with_text(training), rows_with_text(validation)), *prepared(shared("tweets", "tweets.csv"))]
 
 
-def _found(training: Path, validation: Path) -> list[Measure]:
+def found(training: Path, validation: Path) -> list[Measure]:
     from groundswell.leaks import leaks
 
     begun = time.process_time()
-    found = leaks(training, against=validation, columns=COLUMNS)
+    answer = leaks(training, against=validation, columns=COLUMNS)
     seconds = time.process_time() - begun
     floors = {
         "shared_ids": 1_000,
@@ -41,12 +41,12 @@ def _found(training: Path, validation: Path) -> list[Measure]:
         "conflicting_labels": 136,
     }
     return [
-        *(Measure(name, found[name], "texts" if name == "conflicting_labels" else "of 1,000", floor=floor) for name, floor in floors.items()),
+        *(Measure(name, answer[name], "texts" if name == "conflicting_labels" else "of 1,000", floor=floor) for name, floor in floors.items()),
         Measure("leaks: 75,682 rows read and compared", round(seconds, 1), "CPU s", floor=60, aim=15, lower_is_better=True),
     ]
 
 
-def _flattery(training: list[dict], validation: list[dict]) -> list[Measure]:
+def flattery(training: list[dict], validation: list[dict]) -> list[Measure]:
     """Accuracy on the published validation file: with all of the training file, without its tweets, without their groups."""
     ids = {row["id"] for row in validation}
     apart = [row for row in training if row["id"] not in ids]
@@ -68,7 +68,7 @@ def _flattery(training: list[dict], validation: list[dict]) -> list[Measure]:
     return measures
 
 
-def _prepared(tweets: Path) -> list[Measure]:
+def prepared(tweets: Path) -> list[Measure]:
     """Real tweets with real times through the stage itself."""
     import pyarrow as pa
 
@@ -101,7 +101,7 @@ def _prepared(tweets: Path) -> list[Measure]:
     ]
 
 
-def _rows(path: Path) -> list[dict]:
+def rows_with_text(path: Path) -> list[dict]:
     """The rows with a text: {id, label, text}."""
     with open(path, encoding="utf-8", newline="") as file:
         return [{"id": row[0], "label": row[2], "text": row[3]} for row in csv.reader(file) if row[3].strip()]
