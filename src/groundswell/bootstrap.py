@@ -3,6 +3,10 @@
 Pure numpy; reads and writes nothing. Whole groups (duplicates, one author's posts) are drawn, never parts of one, within strata of
 their first label. Groups that look alike (same labels, same answers of both) are drawn together as one multinomial number: the
 same distribution as drawing them one by one, at a fraction of the work. Method: Efron & Tibshirani 1993, ch. 6 and 8 (clusters).
+
+Where two models hardly ever differ, the plain bootstrap is too sure of it: 50 rows without a difference do not show that there is
+none. So each class adds to what is drawn from half a row on which only the first is right and half a row on which only the second
+is (Agresti & Min 2005, for paired proportions); the estimate itself is the rows' own.
 """
 
 from __future__ import annotations
@@ -46,8 +50,8 @@ def paired_difference(labels: np.ndarray, first: np.ndarray, second: np.ndarray,
     present = np.unique(labels)
     counts = np.zeros((samples, _CELLS))
     random = np.random.default_rng(seed)
-    for patterns, numbers in _strata(cells, groups):
-        drawn = random.multinomial(numbers.sum(), numbers / numbers.sum(), size=samples)
+    for groups_in_stratum, patterns, numbers in _strata(cells, groups):
+        drawn = random.multinomial(groups_in_stratum, numbers / numbers.sum(), size=samples)
         counts += drawn @ patterns
     drawn_differences = _difference(counts, present)
     low, high = np.quantile(drawn_differences, [_LEVEL / 2, 1 - _LEVEL / 2])
@@ -62,13 +66,22 @@ def macro_f1(labels: np.ndarray, answers: np.ndarray) -> float:
 
 
 def _strata(cells: np.ndarray, groups):
-    """For each stratum, its kinds of groups: (their cell counts (kinds, cells), how many groups of each kind)."""
+    """For each stratum: how many groups it has, its kinds of groups as cell counts (kinds, cells), how many there are of each kind."""
     _, number = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
     per_group = np.zeros((number.max() + 1, _CELLS), dtype=np.int64)
     np.add.at(per_group, (number, cells), 1)
     stratum = per_group.argmax(axis=1) // CLASSES**2  # the label of its most frequent cell
     for label in np.unique(stratum):
-        yield np.unique(per_group[stratum == label], axis=0, return_counts=True)
+        patterns, numbers = np.unique(per_group[stratum == label], axis=0, return_counts=True)
+        unseen = _half_rows(int(label))
+        yield numbers.sum(), np.vstack([patterns, unseen]), np.r_[numbers, np.full(len(unseen), 1 / len(unseen))]
+
+
+def _half_rows(label: int) -> np.ndarray:
+    """The cells on which one model alone is right about ``label``, one row each; together they count as one row."""
+    wrong = [answer for answer in range(CLASSES) if answer != label]
+    cells = [(label * CLASSES + label) * CLASSES + other for other in wrong] + [(label * CLASSES + other) * CLASSES + label for other in wrong]
+    return np.eye(_CELLS, dtype=np.int64)[cells]
 
 
 def _difference(counts: np.ndarray, present: np.ndarray) -> np.ndarray:

@@ -12,13 +12,16 @@ from collections.abc import Mapping
 from groundswell.config import Settings
 
 
+_COUNTS = {"raw": "rows_raw", "quarantine": "rows_quarantined", "valid": "rows_valid"}
+
+
 def validations(settings: Settings, topic: str, partitions: Mapping[str, Mapping]) -> dict:
     """For ``partitions`` (a manifest's, key → ``sha256`` …): raw, valid and quarantined rows of each, and in all; what has no report."""
     found = {}
     for report in _reports(settings, topic):
         for key, layers in report.get("partitions", {}).items():
             if key in partitions and layers.get("valid", {}).get("sha256") == partitions[key]["sha256"]:
-                found[key] = {"report": report["window"], **{f"rows_{layer}": facts["rows"] for layer, facts in layers.items()}}
+                found[key] = {"report": report["window"], **{name: layers[layer]["rows"] for layer, name in _COUNTS.items() if layer in layers}}
     totals: Counter[str] = Counter()
     for entry in found.values():
         totals.update({name: value for name, value in entry.items() if name != "report"})

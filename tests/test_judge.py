@@ -1,0 +1,298 @@
+"""Judge: no lucky promotion, no unfair comparison, and a verdict that says why."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from models import TEXTS_OF_TRAINING, knowing_baseline, project_with_registry, register
+
+from groundswell import baseline, runs, tracking
+from groundswell.bootstrap import Difference, macro_f1, paired_difference
+from groundswell.config import JudgeParams
+from groundswell.errors import JudgeRefused, RegistryError
+from groundswell.examples import read_examples
+from groundswell.judge import judge
+from groundswell.lake import write_json
+from groundswell.ledger import Entry, Ledger
+from groundswell.slices import slices_of
+from groundswell.verdict import HOLD, INCONCLUSIVE, PROMOTE, Evidence, SliceDifference, decide, digest_of
+
+OTHER_DATA = "1" * 32 + ".dir"
+QUICK = JudgeParams(bootstrap_samples=400, latency_texts=8, margin=0.05, max_latency_ratio=20, seed=3)
+
+
+# --- the paired bootstrap ---------------------------------------------------------------------------------------------
+
+
+def _answers(random, rows, first_accuracy, second_accuracy):
+    """Labels and two models' answers that mostly stumble over the same rows."""
+    labels, difficulty = random.integers(0, 3, rows), random.random(rows)
+    other = np.where(random.random(rows) < 0.8, difficulty, random.random(rows))
+    wrong = (labels + random.integers(1, 3, rows)) % 3
+    return labels, np.where(difficulty < first_accuracy, labels, wrong), np.where(other < second_accuracy, labels, wrong)
+
+
+def test_macro_f1_is_scikit_learns():
+    from sklearn.metrics import f1_score
+
+    random = np.random.default_rng(1)
+    labels, first, second = _answers(random, 300, 0.7, 0.8)
+    assert macro_f1(labels, first) == pytest.approx(f1_score(labels, first, average="macro"))
+    found = paired_difference(labels, first, second, range(300), samples=200, seed=1)
+    assert found.estimate == pytest.approx(f1_score(labels, first, average="macro") - f1_score(labels, second, average="macro"))
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say():
+    random, held = np.random.default_rng(2), 0
+    for trial in range(100):
+        found = paired_difference(*_answers(random, 500, 0.75, 0.8), range(500), samples=300, seed=trial)
+        held += found.low <= -0.05 <= found.high
+    assert 0.90 <= held / 100 <= 1.0
+
+
+def test_no_lucky_promotion_and_fair_odds_for_the_better():
+    random, counts = np.random.default_rng(3), {"worse": 0, "better": 0}
+    for trial in range(100):
+        for kind, accuracy in (("worse", 0.77), ("better", 0.85)):
+            against = paired_difference(*_answers(random, 600, accuracy, 0.8), range(600), samples=300, seed=trial)
+            verdict, _ = decide(_evidence(against_champion=against), JudgeParams(margin=0.01))
+            counts[kind] += verdict == PROMOTE
+    assert counts["worse"] <= 0.025 * 100 + 2
+    assert counts["better"] >= 0.8 * 100
+
+
+def test_the_smallest_detectable_difference_is_found_with_80_percent_power():
+    random, detected, details = np.random.default_rng(4), 0, []
+    for trial in range(200):
+        found = paired_difference(*_answers(random, 800, 0.76, 0.8), range(800), samples=300, seed=trial)
+        details.append(found.smallest_detectable)
+        detected += found.high < 0
+    assert np.mean(details) == pytest.approx(2.8 * 0.0115, rel=0.25)
+    assert (detected / 200 > 0.8) == (0.04 > np.mean(details))
+
+
+def test_rows_of_one_group_stand_or_fall_together():
+    random = np.random.default_rng(5)
+    labels, first, second = (np.repeat(values, 10) for values in _answers(random, 60, 0.7, 0.8))
+    apart = paired_difference(labels, first, second, range(600), samples=800, seed=1)
+    together = paired_difference(labels, first, second, np.repeat(np.arange(60), 10), samples=800, seed=1)
+    assert together.estimate == apart.estimate
+    assert together.standard_error > 2 * apart.standard_error
+
+
+def test_a_few_rows_without_a_difference_do_not_show_that_there_is_none():
+    labels = np.arange(60) % 3
+    found = paired_difference(labels, labels, labels, range(60), samples=400, seed=1)
+    assert found.estimate == 0 and found.low < -0.02 and found.smallest_detectable > 0.04
+
+
+def test_the_same_seed_gives_the_same_interval():
+    answers = _answers(np.random.default_rng(6), 200, 0.7, 0.8)
+    assert paired_difference(*answers, range(200), samples=200, seed=1) == paired_difference(*answers, range(200), samples=200, seed=1)
+
+
+# --- from evidence to verdict -----------------------------------------------------------------------------------------
+
+
+def _difference(low, high):
+    return Difference((low + high) / 2, low, high, (high - low) / 3.92)
+
+
+def _evidence(**changes):
+    good = {"rows": 1000, "macro_f1": 0.8, "ece": 0.05, "int8_agreement": 0.99, "against_baseline": _difference(0.1, 0.2)}
+    return Evidence(**good | {"against_champion": _difference(0.01, 0.03), "latency_ratio": 1.0} | changes)
+
+
+FALLEN = SliceDifference("emoji=yes", 200, 0.5, 0.7, _difference(-0.3, -0.1))
+SHAKY = SliceDifference("emoji=yes", 55, 0.5, 0.7, _difference(-0.45, 0.05))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected", "reason"),
+    [
+        ({}, PROMOTE, "better than the champion"),
+        ({"against_champion": _difference(-0.008, 0.02)}, PROMOTE, "no worse"),
+        ({"against_champion": _difference(-0.02, 0.02)}, INCONCLUSIVE, "from 0.029 on"),
+        ({"against_champion": _difference(-0.05, -0.01)}, HOLD, "worse than the champion"),
+        ({"against_champion": _difference(-0.008, -0.001)}, HOLD, "worse than the champion"),
+        ({"against_champion": _difference(-0.008, 0.02), "is_same_data": True}, HOLD, "own data set"),
+        ({"is_same_data": True}, PROMOTE, "better than the champion"),
+        ({"is_identical": True}, HOLD, "bit for bit"),
+        ({"is_champion_already": True, "is_identical": True}, HOLD, "the champion already"),
+        ({"was_rolled_back": True}, HOLD, "rolled back"),
+        ({"against_baseline": _difference(-0.1, 0.05)}, HOLD, "does not beat the baseline"),
+        ({"against_baseline": _difference(-0.01, 0.05)}, INCONCLUSIVE, "is not shown"),
+        ({"macro_f1": 0.3}, HOLD, "the floor is 0.400"),
+        ({"ece": 0.2}, HOLD, "calibration error is 0.200"),
+        ({"int8_agreement": 0.9}, HOLD, "90.0%"),
+        ({"latency_ratio": 2.0}, HOLD, "2.00 times as long"),
+        ({"slices": [FALLEN]}, HOLD, "emoji=yes"),
+        ({"slices": [SHAKY]}, PROMOTE, "No slice is shown to fall"),
+        ({"rows": 20}, INCONCLUSIVE, "Only 20 test rows"),
+        ({"rows": 20, "ece": 0.2}, HOLD, "Only 20 test rows"),
+        ({"against_champion": None, "latency_ratio": None}, PROMOTE, "no champion yet"),
+        ({"against_champion": None, "macro_f1": 0.1}, HOLD, "the floor"),
+    ],
+)
+def test_what_follows_from_the_evidence(changes, expected, reason):
+    verdict, reasons = decide(_evidence(**changes), JudgeParams())
+    assert verdict == expected
+    assert any(reason in said for said in reasons), reasons
+    assert all(said.endswith(".") and said[0].isupper() for said in reasons)
+
+
+# --- the stage --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return project_with_registry(tmp_path / "project")
+
+
+@pytest.fixture
+def pair(settings):
+    """A champion and a challenger that both know the words."""
+    register(settings, "good", dataset_md5=OTHER_DATA, champion=True)
+    register(settings, "better")
+    return settings
+
+
+@pytest.mark.slow
+def test_a_first_champion_needs_the_baseline_and_the_floors_only(settings):
+    version = register(settings, "good")
+    verdict = judge("games", settings=settings, params=QUICK)
+    assert (verdict["verdict"], verdict["challenger_version"], verdict["champion_version"]) == (PROMOTE, version, None)
+    assert verdict["difference_to_baseline"]["low"] > 0 and verdict["latency_ratio"] is None
+    assert verdict["digest"] == digest_of(verdict)
+    assert json.loads(settings.report("judge", "games").read_text()) == verdict
+
+
+@pytest.mark.slow
+def test_a_challenger_that_does_not_beat_the_baseline_is_rejected(settings):
+    register(settings, "bad")
+    knowing_baseline().save(settings.model("games") / baseline.FILE)
+    verdict = judge("games", settings=settings, params=QUICK)
+    assert verdict["verdict"] == HOLD and verdict["reasons"][0].startswith("Rejected")
+
+
+@pytest.mark.slow
+def test_a_worse_challenger_is_held_and_all_is_logged(settings):
+    register(settings, "good", dataset_md5=OTHER_DATA, champion=True)
+    version = register(settings, "bad")
+    verdict = judge("games", settings=settings, params=QUICK)
+    assert verdict["verdict"] == HOLD and any("worse than the champion" in reason for reason in verdict["reasons"])
+    assert verdict["scores"]["champion"]["macro_f1"] > 0.9 > verdict["scores"]["challenger"]["macro_f1"]
+    assert runs.read_json(settings, verdict["run_id"], "judge/verdict.json") == verdict
+    assert runs.read_run(settings, verdict["run_id"]).tags["verdict"] == HOLD
+    assert tracking.version_numbered(settings, "games", version).tags["verdict_digest"] == verdict["digest"]
+    assert verdict["summary"].startswith("**HOLD**") and "| baseline |" in verdict["summary"]
+
+
+@pytest.mark.slow
+def test_both_answer_the_same_rows_and_the_numbers_repeat(pair):
+    first, second = (judge("games", settings=pair, params=QUICK) for _ in range(2))
+    assert first["verdict"] == PROMOTE and first["rows"] == 240
+    assert first["int8_agreement"] > 0.97 and first["latency_ratio"] > 0
+    assert {one["name"] for one in first["slices"]} >= {"source=steam", "emoji=yes", "negation=no", "month=2026-10"}
+    measured = {"latency_ratio", "digest", "reasons", "summary"}
+    assert {key: value for key, value in first.items() if key not in measured} == {key: value for key, value in second.items() if key not in measured}
+
+
+@pytest.mark.slow
+def test_rows_that_either_was_trained_on_count_for_neither(settings):
+    texts = read_examples(settings.dataset("games"), "test").texts
+    register(settings, "good", dataset_md5=OTHER_DATA, trained_on=[*TEXTS_OF_TRAINING, *texts[:100]], champion=True)
+    register(settings, "better", trained_on=texts[90:150])
+    verdict = judge("games", settings=settings, params=QUICK)
+    assert verdict["excluded"] == {"seen_by_champion": 100, "seen_by_challenger": 60, "rows": 150}
+    assert verdict["rows"] == 90
+    few = judge("games", settings=settings, params=QUICK.model_copy(update={"min_rows": 91}))
+    assert few["verdict"] == INCONCLUSIVE
+
+
+@pytest.mark.slow
+def test_nothing_fair_left_is_refused(settings):
+    register(settings, "good", trained_on=read_examples(settings.dataset("games"), "test").texts)
+    with pytest.raises(JudgeRefused, match="240 were seen in training"):
+        judge("games", settings=settings, params=QUICK)
+
+
+@pytest.mark.slow
+def test_the_champion_itself_and_its_twin_are_held(settings):
+    register(settings, "good", dataset_md5=OTHER_DATA, champion=True)
+    twin = register(settings, "good")
+    verdict = judge("games", settings=settings, params=QUICK)
+    assert verdict["verdict"] == HOLD and "bit for bit" in verdict["reasons"][0]
+    tracking.set_alias(settings, "games", "champion", twin)
+    verdict = judge("games", settings=settings, params=QUICK)
+    assert verdict["verdict"] == HOLD and "the champion already" in verdict["reasons"][0]
+
+
+@pytest.mark.slow
+def test_a_version_that_was_rolled_back_is_held(settings):
+    version = register(settings, "good")
+    ledger = Ledger(settings, "games")
+    for action, before, after in (("promote", None, "7"), ("promote", "7", version), ("rollback", version, "7")):
+        ledger.append(Entry("2026-11-02T00:00:00Z", "ann", action, before, after, None))
+    assert judge("games", settings=settings, params=QUICK)["verdict"] == HOLD
+
+
+@pytest.mark.slow
+def test_changed_test_rows_are_refused(settings):
+    register(settings, "good")
+    folder = settings.dataset("games")
+    shutil.copy(folder / "train.parquet", folder / "test.parquet")
+    with pytest.raises(JudgeRefused, match="was trained with data set"):
+        judge("games", settings=settings, params=QUICK)
+    register(settings, "good")  # trained on the changed folder: its manifest still speaks of the rows that were there
+    with pytest.raises(JudgeRefused, match="the test rows have digest"):
+        judge("games", settings=settings, params=QUICK)
+
+
+@pytest.mark.slow
+def test_a_challenger_that_is_not_the_one_trained_here_is_refused(settings):
+    register(settings, "good")
+    path = settings.model("games") / "train.json"
+    write_json(json.loads(path.read_text()) | {"model_version": "9"}, path)
+    with pytest.raises(JudgeRefused, match="version 9"):
+        judge("games", settings=settings, params=QUICK)
+
+
+@pytest.mark.slow
+def test_without_a_challenger_or_training_it_says_what_to_run(settings):
+    with pytest.raises(JudgeRefused, match="run groundswell train"):
+        judge("games", settings=settings, params=QUICK)
+    settings.model("games").mkdir(parents=True)
+    write_json({"run_id": "x", "model_version": "1", "dataset_md5": "x"}, settings.model("games") / "train.json")
+    with pytest.raises(JudgeRefused, match="no challenger"):
+        judge("games", settings=settings, params=QUICK)
+
+
+@pytest.mark.slow
+def test_a_registry_that_is_down_is_said(settings, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    settings.model("games").mkdir(parents=True)
+    write_json({"run_id": "x", "model_version": "1", "dataset_md5": "x"}, settings.model("games") / "train.json")
+    with pytest.raises(RegistryError):
+        judge("games", settings=settings.model_copy(update={"mlflow_uri": "http://127.0.0.1:9"}), params=QUICK)
+
+
+@pytest.mark.slow
+def test_slices_cover_every_row_once_a_kind(settings):
+    table = read_examples(settings.dataset("games"), "test").table
+    masks = slices_of(table)
+    for kind in ("emoji", "hashtags", "length", "month", "negation", "source"):
+        assert sum(mask.astype(int) for name, mask in masks.items() if name.startswith(f"{kind}=")).tolist() == [1] * table.num_rows
+
+
+def test_the_digest_of_rows_is_prepares():
+    from dvc_project import example
+    from pyarrow import Table
+
+    from groundswell.prepare import digest as prepares
+    from groundswell.rows import digest
+    from groundswell.schema import EXAMPLE
+
+    table = Table.from_pylist([example(1, "tab\tand 😀", 2), example(2, "", 0)], EXAMPLE)
+    assert digest(table) == prepares(table)

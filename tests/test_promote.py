@@ -1,0 +1,287 @@
+"""Promote and rollback: the alias moves once, after the candidate has answered, and the ledger says so once, whatever is killed when."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from models import artifacts_of, project_with_registry, register
+
+from groundswell import tracking
+from groundswell.config import PromoteParams
+from groundswell.errors import JudgeRefused, ModelError, RegistryError
+from groundswell.lake import write_json
+from groundswell.ledger import Entry, Ledger
+from groundswell.promote import PREVIOUS, promote, rollback
+from groundswell.schema import registered_model
+from groundswell.verdict import digest_of
+
+NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)
+OTHER_DATA = "1" * 32 + ".dir"
+
+
+# --- the ledger -------------------------------------------------------------------------------------------------------
+
+
+def _entry(after, before=None, action="promote", digest=None):
+    return Entry("2026-11-02T08:00:00Z", "ann", action, before, after, digest)
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    from groundswell.config import Settings
+
+    return Ledger(Settings(project=tmp_path), "games")
+
+
+def test_lines_are_added_and_never_changed(ledger):
+    ledger.append(_entry("1"))
+    first = ledger.path.read_bytes()
+    ledger.append(_entry("2", "1"))
+    ledger.append(_entry("2", "1"))
+    assert ledger.path.read_bytes().startswith(first) and len(ledger.entries()) == 2
+    assert json.loads(first) == {"at": "2026-11-02T08:00:00Z", "by": "ann", "action": "promote", "from": None, "to": "1", "verdict_digest": None}
+
+
+def test_a_torn_line_is_passed_over_and_the_next_one_is_whole(ledger):
+    ledger.append(_entry("1"))
+    with open(ledger.path, "a") as file:
+        file.write('{"at": "2026-1')
+    ledger.append(_entry("2", "1"))
+    assert [entry.after for entry in ledger.entries()] == ["1", "2"]
+
+
+def test_what_was_rolled_back_is_no_reign(ledger):
+    assert ledger.reigns() == []
+    for entry in (_entry("1"), _entry("2", "1"), _entry("3", "2"), _entry("2", "3", "rollback")):
+        ledger.append(entry)
+    assert ledger.reigns() == ["1", "2"]
+    ledger.append(_entry("4", "2"))
+    assert ledger.reigns() == ["1", "2", "4"]
+
+
+def test_a_move_cut_short_is_settled_once(ledger):
+    with pytest.raises(RuntimeError):
+        ledger.move(_entry("1"), _raise)
+    assert ledger.settle(None) is None and ledger.entries() == []  # the alias had not moved
+    with pytest.raises(RuntimeError):
+        ledger.move(_entry("1"), _raise)
+    assert ledger.settle("1") == _entry("1") and ledger.settle("1") is None  # it had: the line was due
+    assert ledger.entries() == [_entry("1")]
+
+
+def _raise(version):
+    raise RuntimeError
+
+
+# --- the stages -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return project_with_registry(tmp_path / "project")
+
+
+def _verdict(settings, challenger, champion=None, verdict="PROMOTE", **changes):
+    found = {"topic": "games", "verdict": verdict, "reasons": ["It is better."], "challenger_version": challenger, "champion_version": champion}
+    found |= changes
+    found["digest"] = digest_of(found)
+    write_json(found, settings.report("judge", "games"))
+    return found["digest"]
+
+
+def _promote(settings, by="ann"):
+    return promote("games", by=by, settings=settings, params=PromoteParams(), now=NOW)
+
+
+def _rollback(settings):
+    return rollback("games", by="bob", settings=settings, params=PromoteParams(), now=NOW)
+
+
+def _champion(settings):
+    found = tracking.version_by_alias(settings, "games", "champion")
+    return found.version if found else None
+
+
+def _reign(settings, count):
+    """``count`` champions, one after the other."""
+    champion = None
+    for number in range(count):
+        version = register(settings, "good" if number % 2 else "better", dataset_md5=f"{number:032d}.dir")
+        _verdict(settings, version, champion, number=number)
+        _promote(settings)
+        champion = version
+    return champion
+
+
+@pytest.mark.slow
+def test_promote_moves_the_alias_tags_the_one_before_and_writes_one_line(settings):
+    _reign(settings, 2)
+    assert _champion(settings) == "2"
+    assert tracking.version_numbered(settings, "games", "1").tags[PREVIOUS] == "2"
+    [first, second] = Ledger(settings, "games").entries()
+    assert (first.before, first.after, second.before, second.after, second.by, second.at) == (None, "1", "1", "2", "ann", "2026-11-02T08:00:00Z")
+    again = _promote(settings, by="somebody else")
+    assert again["is_moved"] is False and again["champion_version"] == "2"
+    assert Ledger(settings, "games").entries() == [first, second]
+
+
+@pytest.mark.slow
+def test_what_the_verdict_does_not_allow_is_refused(settings):
+    with pytest.raises(JudgeRefused, match="run groundswell judge"):
+        _promote(settings)
+    version = register(settings, "good", dataset_md5=OTHER_DATA)
+    _verdict(settings, version, verdict="HOLD")
+    with pytest.raises(JudgeRefused, match="is HOLD, not PROMOTE: It is better"):
+        _promote(settings)
+    _verdict(settings, version, champion="7")
+    with pytest.raises(JudgeRefused, match="compares with champion 7, the champion is now None"):
+        _promote(settings)
+    _verdict(settings, version)
+    path = settings.report("judge", "games")
+    path.write_text(path.read_text().replace("It is better", "It is good"))
+    with pytest.raises(JudgeRefused, match="not what the judge wrote"):
+        _promote(settings)
+    _verdict(settings, version)
+    register(settings, "better")
+    with pytest.raises(JudgeRefused, match="is on version 1, the challenger is now 2"):
+        _promote(settings)
+    assert _champion(settings) is None and Ledger(settings, "games").entries() == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("broken", ["a damaged file", "a file that nobody vouches for", "a model of another topic"])
+def test_a_candidate_that_serving_would_refuse_moves_nothing(settings, broken):
+    from models import rehash
+
+    version = register(settings, "good", dataset_md5=OTHER_DATA)
+    export = artifacts_of(settings, version)
+    if broken == "a damaged file":
+        (export / "model.int8.onnx").write_bytes(b"not a model")
+    elif broken == "a file that nobody vouches for":
+        (export / "model.onnx.data").write_bytes(b"external")
+    else:
+        write_json(json.loads((export / "config.json").read_text()) | {"topic": "finance"}, export / "config.json")
+        rehash(export)
+    _verdict(settings, version)
+    with pytest.raises(ModelError):
+        _promote(settings)
+    assert _champion(settings) is None and Ledger(settings, "games").entries() == []
+
+
+@pytest.mark.slow
+def test_a_registry_that_goes_down_in_the_middle_leaves_the_alias_and_the_next_try_ends_it(settings, monkeypatch):
+    version = register(settings, "good", dataset_md5=OTHER_DATA)
+    _verdict(settings, version)
+    dead = settings.model_copy(update={"mlflow_uri": "http://127.0.0.1:9"})
+    real = tracking.set_alias
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setattr(tracking, "set_alias", lambda _, *rest: real(dead, *rest))  # down from here on: a real dead address
+    with pytest.raises(RegistryError, match="127.0.0.1:9"):
+        _promote(settings)
+    monkeypatch.setattr(tracking, "set_alias", real)
+    assert _champion(settings) is None and Ledger(settings, "games").entries() == []
+    assert _promote(settings)["is_moved"] is True
+    assert _champion(settings) == version and len(Ledger(settings, "games").entries()) == 1
+
+
+@pytest.mark.slow
+def test_a_registry_that_is_down_from_the_start_is_an_error_that_ends_the_command_with_1(settings):
+    _verdict(settings, "1")
+    done = subprocess.run(
+        [sys.executable, "-m", "groundswell.cli", "promote", "--by", "ann"],
+        env={
+            **os.environ,
+            "GROUNDSWELL_PROJECT": str(settings.project),
+            "GROUNDSWELL_MLFLOW_URI": "http://127.0.0.1:9",
+            "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1 and "registry" in done.stderr.splitlines()[-1] and not done.stdout
+
+
+KILLED_BEFORE_THE_LINE = textwrap.dedent(
+    """
+    import os, signal, sys
+    from datetime import UTC, datetime
+    from pathlib import Path
+    from groundswell import ledger, promote as stage
+    from groundswell.config import PromoteParams, Settings
+
+    ledger.Ledger.append = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    settings = Settings(project=Path(sys.argv[1]))
+    getattr(stage, sys.argv[2])("games", by="ann", settings=settings, params=PromoteParams(), now=datetime(2026, 11, 2, 8, tzinfo=UTC))
+    """
+)
+
+
+def _killed(settings, action, place):
+    """A real kill between alias and line, where all is at stake; elsewhere the process just gets no further."""
+    if place == "after the alias":
+        done = subprocess.run([sys.executable, "-c", KILLED_BEFORE_THE_LINE, str(settings.project), action], capture_output=True, check=False)
+        assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+        return
+    target = (tracking, "set_alias") if place == "before the alias" else (Path, "unlink")
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(_NoFurther):
+        patch.setattr(*target, _no_further)
+        _promote(settings) if action == "promote" else _rollback(settings)
+
+
+class _NoFurther(BaseException):
+    pass
+
+
+def _no_further(*_, **__):
+    raise _NoFurther
+
+
+@pytest.mark.slow
+def test_killed_anywhere_and_run_again_it_ends_the_same(settings):
+    champion = _reign(settings, 1)
+    for number, place in enumerate(["before the alias", "after the alias", "after the line"]):
+        version = register(settings, "good", dataset_md5=f"{number + 5:032d}.dir")
+        _verdict(settings, version, champion, number=10 + number)
+        _killed(settings, "promote", place)
+        assert _promote(settings)["champion_version"] == version == _champion(settings)
+        champion = version
+    lines = [(entry.before, entry.after) for entry in Ledger(settings, "games").entries()]
+    assert lines == [(None, "1"), ("1", "2"), ("2", "3"), ("3", "4")]
+    for place, expected in (("before the alias", "3"), ("after the alias", "2"), ("after the line", "1")):
+        _killed(settings, "rollback", place)
+        assert _rollback(settings)["champion_version"] == expected == _champion(settings)  # one step, not two
+    assert [entry.after for entry in Ledger(settings, "games").entries()] == ["1", "2", "3", "4", "3", "2", "1"]
+
+
+@pytest.mark.slow
+def test_rollback_passes_over_what_is_broken_and_says_so(settings):
+    _reign(settings, 3)
+    (artifacts_of(settings, "2") / "model.int8.onnx").unlink()
+    report = _rollback(settings)
+    assert (report["champion_version"], _champion(settings)) == ("1", "1")
+    assert list(report["skipped"]) == ["2"] and "model.int8.onnx" in report["skipped"]["2"]
+    with pytest.raises(ModelError, match="the ledger knows of none"):
+        _rollback(settings)
+    assert _champion(settings) == "1"
+
+
+@pytest.mark.slow
+def test_a_verdict_is_not_used_twice(settings):
+    _reign(settings, 2)
+    assert _rollback(settings)["champion_version"] == "1"
+    with pytest.raises(JudgeRefused, match="rolled back since"):
+        _promote(settings)
+    assert _champion(settings) == "1"
+
+
+@pytest.mark.slow
+def test_with_no_champion_at_all_there_is_nothing_to_roll_back(settings):
+    with pytest.raises(RegistryError, match=f"{registered_model('games')} has no champion"):
+        _rollback(settings)
