@@ -28,9 +28,12 @@ def found_report(folder: Path, name: str) -> Path | None:
     parts = name.split("/")
     if any(not part or part.startswith(".") or "\\" in part or "\0" in part for part in parts):
         return None
-    path = folder.joinpath(*parts).resolve()
-    is_inside = path.is_relative_to(folder.resolve())
-    return path if is_inside and path.suffix in _KINDS and path.is_file() else None
+    try:
+        path = folder.joinpath(*parts).resolve()
+        is_report = path.is_relative_to(folder.resolve()) and path.suffix in _KINDS and path.is_file()
+    except OSError:  # a name longer than any file's
+        return None
+    return path if is_report else None
 
 
 async def reports(scope, receive, send):

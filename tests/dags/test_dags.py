@@ -1,0 +1,79 @@
+"""The DAG files: they read without errors, at once, without heavy libraries, and say what they should."""
+
+import pytest
+
+from groundswell.config import load_params, load_settings
+from tests.dags.airflow_home import PROJECT, read_dags
+
+HEAVY = {"torch", "transformers", "mlflow", "evidently", "great_expectations", "dvc", "sklearn", "datasets", "onnxruntime", "pandas"}
+
+
+def tasks(read, dag):
+    return read["dags"][dag]["tasks"]
+
+
+def test_every_file_reads_without_an_error(read):
+    assert read["errors"] == {}
+    assert set(read["dags"]) == {path.stem for path in (PROJECT / "dags").glob("*.py")} == {"collect", "monitor", "retrain"}
+
+
+def test_reading_is_quick_and_light(read):
+    assert not HEAVY & set(read["modules"])
+    assert all(seconds < 2 for seconds in read["seconds"].values()), read["seconds"]
+
+
+@pytest.mark.parametrize("dag", ["collect", "monitor", "retrain"])
+def test_a_dag_has_a_runbook_and_never_catches_up(read, dag):
+    assert "### When it fails" in read["dags"][dag]["doc"]
+    assert read["dags"][dag]["catchup"] is False
+
+
+def test_collect_validates_what_all_sources_brought_and_announces_it(read):
+    found = tasks(read, "collect")
+    sources = {source for topic in load_params(load_settings()).topics.values() for source in topic.sources}
+    assert {name for name in found if "collect" in name} == {f"topic.collect_{source}" for source in sources}
+    assert all(found[f"topic.collect_{source}"]["pool"] == f"source_{source}" for source in sources)
+    assert found["topic.annotate"]["upstream"] == sorted(f"topic.collect_{source}" for source in sources)
+    assert found["topic.validate"]["upstream"] == ["topic.annotate"]
+    assert [name for name, task in found.items() if task["outlets"] == ["posts"]] == ["topic.validate"]
+    assert read["dags"]["collect"]["max_active_runs"] == 4
+
+
+def test_every_pool_is_one_that_the_stack_makes(read):
+    from groundswell.airflow_api import pools
+
+    used = {task["pool"] for dag in read["dags"].values() for task in dag["tasks"].values()} - {"default_pool"}
+    assert used == set(pools(load_params(load_settings())))
+
+
+def test_retrain_goes_from_coverage_to_verify_one_at_a_time(read):
+    found = tasks(read, "retrain")
+    assert found["prepare"]["upstream"] == ["coverage"]
+    assert found["train"]["upstream"] == ["prepare"]
+    assert found["evaluate"]["upstream"] == ["train"]
+    assert found["seal"]["upstream"] == found["judge"]["upstream"] == ["evaluate"]
+    assert found["decide"]["upstream"] == ["judge", "seal"]
+    assert found["approval"]["upstream"] == ["decide"]
+    assert found["promote"]["upstream"] == ["approval", "decide"]
+    assert found["verify"]["upstream"] == ["promote"]
+    assert read["dags"]["retrain"]["max_active_runs"] == 1
+    assert all(task["stage"] in (name, None) for name, task in found.items())
+
+
+def test_monitor_follows_posts_by_partition_and_only_request_retrain_asks(read):
+    assert read["dags"]["monitor"]["timetable"] == "PartitionedAssetTimetable"
+    assert [name for name, task in tasks(read, "monitor").items() if task["outlets"]] == ["topic.request_retrain"]
+    assert tasks(read, "monitor")["topic.request_retrain"]["outlets"] == ["retrain_requested"]
+
+
+def test_windows_are_days_and_the_demo_has_no_schedule_of_its_own(read):
+    assert read["dags"]["collect"]["key_format"] == "%Y-%m-%d"
+    assert read["dags"]["collect"]["end_date"] is not None
+
+
+def test_windows_are_hours_by_params_and_outside_the_demo_time_goes_on(tmp_path):
+    hourly = (PROJECT / "params.yaml").read_text().replace("window: day", "window: hour")
+    (tmp_path / "params.yaml").write_text(hourly)
+    found = read_dags(tmp_path, GROUNDSWELL_PARAMS=str(tmp_path / "params.yaml"), GROUNDSWELL_IS_DEMO="false")["dags"]["collect"]
+    assert found["key_format"] == "%Y-%m-%dT%H"
+    assert found["end_date"] is None
