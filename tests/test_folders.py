@@ -1,0 +1,57 @@
+"""A folder is replaced as a whole or not at all, on file systems that can exchange two folders and on those that can't."""
+
+import pytest
+
+from groundswell import folders
+from groundswell.folders import replacing_folder
+
+
+def names(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+@pytest.fixture(params=[True, False], ids=["exchange", "two renames"])
+def way(request, monkeypatch):
+    if not request.param:
+        monkeypatch.setattr(folders, "_exchange", lambda one, other: False)
+
+
+def test_new_then_replaced(tmp_path, way):
+    for name in ("one", "two"):
+        with replacing_folder(tmp_path / "set") as beside:
+            (beside / name).write_text(name)
+    assert names(tmp_path) == ["set", "set/two"], "nothing of the old one, nothing left beside"
+
+
+def test_an_error_leaves_the_old_one(tmp_path, way):
+    with replacing_folder(tmp_path / "set") as beside:
+        (beside / "old").write_text("old")
+    with pytest.raises(ZeroDivisionError), replacing_folder(tmp_path / "set") as beside:
+        (beside / "new").write_text("new")
+        raise ZeroDivisionError
+    assert names(tmp_path) == ["set", "set/old"]
+
+
+def test_killed_between_two_renames_the_next_run_has_it_back(tmp_path):
+    (tmp_path / ".set.old").mkdir()
+    (tmp_path / ".set.old" / "old").write_text("old")
+    (tmp_path / ".set.new").mkdir()
+    with pytest.raises(ZeroDivisionError), replacing_folder(tmp_path / "set"):
+        raise ZeroDivisionError
+    assert names(tmp_path) == ["set", "set/old"]
+
+
+def test_there_is_never_no_folder(tmp_path, monkeypatch):
+    with replacing_folder(tmp_path / "set") as beside:
+        (beside / "one").write_text("1")
+    exchange = folders._exchange
+
+    def watched(one, other):
+        is_done = exchange(one, other)
+        assert (tmp_path / "set").is_dir()
+        return is_done
+
+    monkeypatch.setattr(folders, "_exchange", watched)
+    with replacing_folder(tmp_path / "set") as beside:
+        (beside / "two").write_text("2")
+    assert names(tmp_path / "set") == ["two"]
