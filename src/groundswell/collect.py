@@ -89,7 +89,7 @@ def _require_possible(network: Source, windows: list[Window], now: datetime) -> 
 
 
 def _spans(network: Source, windows: list[Window]) -> Iterator[tuple[datetime, datetime]]:
-    if network.reads_ranges:
+    if network.is_file:
         yield windows[0].start, windows[-1].end
     else:
         yield from ((window.start, window.end) for window in windows)
@@ -97,7 +97,7 @@ def _spans(network: Source, windows: list[Window]) -> Iterator[tuple[datetime, d
 
 def _by_window(network: Source, job: _Job, readings: Iterable[Reading], windows: list[Window]) -> Iterator[tuple[Window, list[dict], Counter]]:
     """Rows and drops of each window in order, whether the source reads windows one by one or a range at once."""
-    if not network.reads_ranges:
+    if not network.is_file:
         for window, reading in zip(windows, readings, strict=True):
             yield window, [job.row(found, window) for found in network.posts(reading)], reading.dropped
         return
@@ -142,8 +142,10 @@ class _Job:
         }
 
     def write(self, window: Window, rows: list[dict], dropped: Counter) -> dict:
-        """Sort, keep one row an id, and put them in their place; the window's part of the report."""
-        kept = _first_of_each(sorted(rows, key=lambda row: (row["created_at"], row["post_id"], row["raw"])))
+        """Sort, drop what paging brought twice, and put the rows in their place; the window's part of the report."""
+        kept = sorted(rows, key=lambda row: (row["created_at"], row["post_id"], "" if self.network.is_file else row["raw"]))
+        if not self.network.is_file:
+            kept = _first_of_each(kept)
         dropped = dropped + Counter({"duplicate_id": len(rows) - len(kept)})
         metadata = {"window": window.key, "status": "complete", "connector_version": self.version}
         partition = self.lake.partition("raw", self.network.name, self.topic, window)

@@ -73,8 +73,9 @@ class Source:
     """Where in a record native author ids stand: ``author.steamid``. They are replaced by pseudonyms in ``raw``."""
     look_back: timedelta | None = None
     """How far back from now the platform still answers; None: for ever."""
-    reads_ranges: bool = False
-    """True where a whole range of windows costs no more than one (a file): it is read once for all."""
+    is_file: bool = False
+    """True for a corpus: read once for a whole range of windows, and every row kept as it stands. A platform's record that comes
+    twice is its paging and dropped; a corpus's second row with an id is the corpus, and validate puts it aside with a reason."""
 
     def authors(self, section) -> list[tuple[str, ...]]:
         """The parts of each of `author_paths`; where a topic's ``section`` itself maps a column to ``author``, that one too."""

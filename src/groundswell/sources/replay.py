@@ -115,4 +115,4 @@ def _shown(value) -> str:
     return shown if len(shown) <= 40 else f"{len(shown)} characters"
 
 
-SOURCE = Source(name="replay", version=1, posts=posts, reads_ranges=True)
+SOURCE = Source(name="replay", version=1, posts=posts, is_file=True)
