@@ -30,7 +30,7 @@ def make_project(folder: Path, *, is_git: bool = True) -> Settings:
         for name in stage["deps"]:
             if name.startswith("src/"):
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(REPOSITORY / name, folder / name) if (REPOSITORY / name).exists() else (folder / name).touch()
+                shutil.copy(REPOSITORY / name, folder / name)
     if is_git:
         git(folder, "init", "-q", "-b", "main")
         git(folder, "add", "-A")
@@ -50,11 +50,13 @@ def post(number: int, day: str, text: str, *, topic: str = "games", source: str 
     return row | {"label_provenance": "dataset", "fetched_at": datetime(2026, 11, 2, tzinfo=UTC), "connector_version": "1"}
 
 
-def put_day(settings: Settings, day: str, texts: list[str], *, topic: str = "games", source: str = "replay") -> Path:
-    """Write one day of posts into lake/valid."""
+def put_day(settings: Settings, day: str, texts: list, *, topic: str = "games", source: str = "replay") -> Path:
+    """Write one day of posts into lake/valid; a text may come with its label."""
     lake = Lake(settings.lake)
     partition = lake.partition("valid", source, topic, Window.parse(day))
-    rows = [post(hash_of(day, number), day, text, topic=topic, source=source) for number, text in enumerate(texts)]
+    labelled = [text if isinstance(text, tuple) else (text, "neutral") for text in texts]
+    rows = [post(hash_of(day, number), day, text, topic=topic, source=source) | {"label": label} for number, (text, label) in enumerate(labelled)]
+    rows.sort(key=lambda row: row["post_id"])
     lake.write(partition, pa.Table.from_pylist(rows, POST), {"window": day, "status": "complete", "connector_version": "1"})
     return partition.path
 

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 
 from groundswell.config import Settings
 
-
 _COUNTS = {"raw": "rows_raw", "quarantine": "rows_quarantined", "valid": "rows_valid"}
 
 
