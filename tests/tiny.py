@@ -6,9 +6,13 @@ answers by its seed: a test can have a good model and a bad one.
 
 from __future__ import annotations
 
+import atexit
 import json
 import random
+import shutil
+import tempfile
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +99,14 @@ def tiny_export(folder: Path, *, seed: int = 0, steps: int = 60, run_id: str = "
     )
     finish(folder, f"# A tiny model for tests, seed {seed}\n")
     return folder
+
+
+@cache
+def shared_export(seed: int = 0, steps: int = 60) -> Path:
+    """`tiny_export`, made once a process, for tests that only read it."""
+    box = Path(tempfile.mkdtemp(prefix="groundswell-test-tiny-"))
+    atexit.register(shutil.rmtree, box, ignore_errors=True)
+    return tiny_export(box / "export", seed=seed, steps=steps)
 
 
 def tiny_base(folder: Path, *, seed: int = 0) -> str:
