@@ -16,7 +16,7 @@ from tests.tiny import tiny_export
 def exports(tmp_path_factory) -> dict[str, Path]:
     """Version number → export folder."""
     folder = tmp_path_factory.mktemp("exports")
-    return {number: tiny_export(folder / number / "export", seed=int(number), steps=10, run_id=number * 32) for number in ("1", "2")}
+    return {number: tiny_export(folder / number / "export", seed=int(number), steps=60, run_id=number * 32) for number in ("1", "2")}
 
 
 @pytest.fixture(autouse=True)
