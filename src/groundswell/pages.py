@@ -188,7 +188,8 @@ def drift_page(report: dict, comparison: str | None) -> str:
     """The page of a `monitor` report, above Evidently's own ``comparison`` where there is one."""
     decided = report["status"] == "decided"
     state = badge("drift", "bad") if report["is_drift"] else badge("no drift", "good") if decided else badge("no decision", "note")
-    kind = "bad" if report["is_drift"] else "good" if decided else "note"
+    is_quiet = decided and not any(signal["is_over"] for signal in report["signals"].values())
+    kind = "bad" if report["is_drift"] else "good" if is_quiet else "note"
     body = [heading("monitor", report, state), f'<p class="soft lead">{_compared(report)}</p>', tiles(_drift_tiles(report))]
     body.append(alert("Why", report["reasons"], kind))
     if decided:
