@@ -46,20 +46,25 @@ def annotate(topic: str, windows: list[Window], *, settings: Settings, params: A
         }
     lake, written = Lake(settings.lake), {}
     with Http(transport=transport) as http:
-        for window in windows:
-            written[window.key] = {posts.source: _annotate_one(lake, posts, http, settings, params) for posts in _posts_of(lake, topic, window)}
+        for window, partitions in _posts(lake, topic, windows).items():
+            written[window.key] = {posts.source: _annotate_one(lake, posts, http, settings, params) for posts in partitions}
             log.info("%s/%s: %d labels", topic, window.key, sum(part["labels"] for part in written[window.key].values()))
             write_json(written[window.key], settings.report("annotate", topic, window.key))
     labels = sum(part["labels"] for parts in written.values() for part in parts.values())
     return {"stage": "annotate", "topic": topic, "annotator": settings.annotator_url, "labels": labels, "windows": written, "requests": http.requests}
 
 
-def _posts_of(lake: Lake, topic: str, window: Window) -> list[Partition]:
-    """The partition to read of each source: the valid one where it is there, else the raw one."""
-    found = {part.source: part for layer in ("raw", "valid") for part in lake.partitions(layer, topic=topic) if part.window == window}
-    if not found:
-        raise LakeError(f"no posts of {topic}/{window.key} are in the lake ({lake.root}): collect the window first")
-    return [found[source] for source in sorted(found)]
+def _posts(lake: Lake, topic: str, windows: list[Window]) -> dict[Window, list[Partition]]:
+    """The partition to read of each source, a window each: the valid one where it is there, else the raw one."""
+    found: dict[Window, dict[str, Partition]] = {window: {} for window in windows}
+    for layer in ("raw", "valid"):
+        for partition in lake.partitions(layer, topic=topic):
+            if partition.window in found:
+                found[partition.window][partition.source] = partition
+    for window, of_sources in found.items():
+        if not of_sources:
+            raise LakeError(f"no posts of {topic}/{window.key} are in the lake ({lake.root}): collect the window first")
+    return {window: [of_sources[source] for source in sorted(of_sources)] for window, of_sources in found.items()}
 
 
 def _annotate_one(lake: Lake, posts: Partition, http: Http, settings: Settings, params: AnnotateParams) -> dict:

@@ -105,7 +105,8 @@ def _by_window(network: Source, job: _Job, readings: Iterable[Reading], windows:
     rows: dict[Window, list[dict]] = {window: [] for window in windows}
     for found in network.posts(reading):
         window = Window.of(found.created_at, windows[0].unit)
-        rows[window].append(job.row(found, window))
+        if window in rows:
+            rows[window].append(job.row(found, window))
     for window in windows:
         yield window, rows[window], Counter()  # what is dropped has no window; a file's faults raise instead
 
