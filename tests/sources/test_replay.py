@@ -123,7 +123,12 @@ def test_a_relative_path_is_the_projects(tmp_path):
 
 BROKEN = {
     "not there": (None, {}, r"corpus.csv: the corpus can't be read"),
-    "wrong encoding": (b"id,when,said,mood\n1,2026-10-19,ok,\n2,2026-10-19,caf\xe9,\n", {}, r"corpus.csv, row 3, column 2 .*byte 0xe9 is not utf-8"),
+    "wrong encoding": (
+        b'id,when,said,mood\n1,2026-10-19,"two\nlines",\n2,2026-10-19,caf\xe9,\n',
+        {},
+        r"corpus.csv, row 3, column 'said': byte 0xe9 is not utf-8",
+    ),
+    "wrong encoding, no header": (b"1,2026-10-19,caf\xe9\n", {"has_header": False}, r"corpus.csv, row 1, column 2 \(from 0\): byte 0xe9"),
     "no such column": ("id,when,sayd,mood\n", {}, r"corpus.csv, row 1, column 'said'.*did you mean 'sayd'"),
     "empty": ("", {}, r"corpus.csv, row 1, column 'id'"),
     "bad time": ("id,when,said,mood\n1,2026-10-19,a,\n2,last week,b,\n", {}, r"corpus.csv, row 3, column 'when': expected a time .*'last week'"),

@@ -57,7 +57,7 @@ class Corpus:
             )
         if kind == "parquet":
             return cls(path, *_parquet(path, required))
-        lines = _decoded(path, section.encoding, DELIMITERS.get(kind))
+        lines = _decoded(path, section, DELIMITERS.get(kind))
         if kind == "jsonl":
             return cls(path, *_jsonl(path, lines, required))
         return cls(path, *_table(path, lines, DELIMITERS[kind], section.has_header, required))
@@ -80,15 +80,15 @@ class Corpus:
         )
 
 
-def _decoded(path: Path, encoding: str, delimiter: str | None) -> str:
+def _decoded(path: Path, section, delimiter: str | None) -> str:
+    encoding = section.encoding
     data = _bytes(path)
     try:
         return data.decode(encoding).removeprefix("\ufeff")
     except LookupError:
         raise ParamsError(f"replay.encoding: {encoding!r} is no encoding that Python knows: e.g. utf-8, latin-1, utf-16") from None
     except UnicodeDecodeError as error:
-        row = data.count(b"\n", 0, error.start) + 1
-        column = _column_at(data[: error.start].rpartition(b"\n")[2], encoding, delimiter)
+        row, column = _place_after(data[: error.start].decode(encoding, "replace"), delimiter, section.has_header)
         raise CorpusError(
             f"{path}, row {row}, column {column}: byte 0x{data[error.start]:02x} is not {encoding}: set replay.encoding or --encoding to what it is"
         ) from None
@@ -101,11 +101,15 @@ def _bytes(path: Path) -> bytes:
         raise CorpusError(f"{path}: the corpus can't be read: {error.strerror}") from None
 
 
-def _column_at(line: bytes, encoding: str, delimiter: str | None) -> str:
+def _place_after(readable: str, delimiter: str | None, has_header: bool) -> tuple[int, str]:
+    """Row and column in which a file stands after its ``readable`` part: the column by name where the file has a header."""
     if delimiter is None:
-        return "unknown"
-    fields = next(csv.reader([line.decode(encoding, "replace")], delimiter=delimiter), [""])
-    return f"{max(0, len(fields) - 1)} (from 0)"
+        return readable.count("\n") + 1, "unknown"
+    csv.field_size_limit(_LONGEST_FIELD)
+    rows = list(csv.reader(_lines(readable + "?"), delimiter=delimiter))
+    place = len(rows[-1]) - 1
+    is_named = has_header and len(rows) > 1 and place < len(rows[0])
+    return len(rows), repr(rows[0][place]) if is_named else f"{place} (from 0)"
 
 
 def _table(path: Path, text: str, delimiter: str, has_header: bool, required: list[str]) -> tuple[list[str], list[str], Iterator]:
