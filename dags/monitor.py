@@ -15,7 +15,7 @@ report*) and a decision with its reasons. Only where the decision is drift, `req
 starts `retrain`, once a window and topic.
 
 ### When it fails
-- `monitor` failed with "no champion": promote one first; then clear it.
+- Nothing to compare with: before the first promotion it ends well and says `no_champion`; there is no page.
 - It runs again for a window whenever the window is collected again. One window by hand: *Trigger* with its partition key.
 
 Drift that you know about and accept: retrain, or raise `monitor.effect_size` / `monitor.persistence_windows` in params.yaml.
