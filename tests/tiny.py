@@ -47,6 +47,7 @@ def tiny_model(seed: int = 0, *, layers: int = 1, steps: int = 0):
 
     from groundswell.encoder import PACKAGED, load_tokenizer
 
+    torch.set_num_threads(1)  # more gain nothing at this width, and starve each other on a busy machine
     torch.manual_seed(seed)
     names = {"id2label": dict(enumerate(LABELS)), "label2id": {label: place for place, label in enumerate(LABELS)}}
     config = DistilBertConfig(dim=32, n_layers=layers, n_heads=2, hidden_dim=64, max_position_embeddings=128, attn_implementation="eager", **names)

@@ -71,6 +71,8 @@ def finetune(model, tokenizer, train: Tokenised, validation: Tokenised, *, param
 
 def prepare_torch(params) -> dict:
     """Seed torch and set its threads before a model is made; what was chosen: ``{"threads", "bf16", "cuda"}``."""
+    # threads that wait by spinning starve whoever else computes here, and then themselves: 6 x slower beside one busy neighbour
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read once, when torch loads
     import torch
 
     threads = params.threads or os.cpu_count() or 1
