@@ -15,8 +15,14 @@ from tests.tiny import tiny_export
 @pytest.fixture(scope="session")
 def exports(tmp_path_factory) -> dict[str, Path]:
     """Version number → export folder."""
-    folder = tmp_path_factory.mktemp("exports")
-    return {number: tiny_export(folder / number / "export", seed=int(number), steps=60, run_id=number * 32) for number in ("1", "2")}
+    import torch
+
+    folder, threads = tmp_path_factory.mktemp("exports"), torch.get_num_threads()
+    torch.set_num_threads(1)  # for a model this small, a second thread only waits, and on a busy machine for minutes
+    try:
+        return {number: tiny_export(folder / number / "export", seed=int(number), steps=20, run_id=number * 32) for number in ("1", "2")}
+    finally:
+        torch.set_num_threads(threads)
 
 
 @pytest.fixture(autouse=True)
