@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from dvc_project import REPOSITORY, git, make_project, put_day, read_json
+from dvc_project import REPOSITORY, make_project, put_day, read_json
 
 from groundswell.config import Params
 from groundswell.schema import LABELS
@@ -57,7 +57,7 @@ def project(tmp_path_factory):
     """A project whose lake has nine days, whose base is a tiny checkpoint, and that went through prepare by hand and seal."""
     from tiny import tiny_model, tiny_rows
 
-    settings = make_project(tmp_path_factory.mktemp("dvc") / "project", is_git=False)
+    settings = make_project(tmp_path_factory.mktemp("dvc") / "project")
     base = settings.project / "base"
     model, tokenizer = tiny_model(0, steps=20)
     model.save_pretrained(base)
@@ -72,7 +72,6 @@ def project(tmp_path_factory):
     params["train"] |= {"base": str(base), "epochs": 1, "threads": 1, "min_int8_agreement": 0.5, "min_fp32_agreement": 0.5}
     params["evaluate"] |= {"bootstrap_samples": 100}
     (settings.project / "params.yaml").write_text(yaml.safe_dump(params))
-    git(settings.project, "init", "-q", "-b", "main")
     _groundswell(settings, "prepare")
     return settings
 
@@ -118,9 +117,12 @@ def test_dvc_repro_goes_through_and_metrics_and_plots_work(project):
     assert metrics["model"]["macro_f1"] == read_json(project.root / "metrics/games/evaluate.json")["model"]["macro_f1"]
     dvc(project, "plots", "show", "-o", "plots-page")
     page = (project.project / "plots-page/index.html").read_text()
-    assert all(name in page for name in ("confusion.csv", "reliability.csv", "words.csv", "word_clouds.png"))
+    titles = [options["title"] for plot in STAGES["evaluate"]["plots"] if isinstance(plot, dict) for options in plot.values()]
+    assert len(titles) == 3 and all(title in page for title in titles) and "word_clouds.png" in page
     params = project.project / "params.yaml"
     params.write_text(params.read_text().replace("bootstrap_samples: 100", "bootstrap_samples: 150"))
     assert "Running stage 'evaluate'" in (ran := dvc(project, "repro")) and "Running stage 'train'" not in ran
-    [difference] = json.loads(dvc(project, "metrics", "diff", BRANCH, "--json")).values() or [None]
-    assert any(name.startswith("model.intervals.macro_f1") for name in difference)
+    [difference] = json.loads(dvc(project, "metrics", "diff", BRANCH, "--json")).values()
+    assert any(name.startswith("model.intervals") for name in difference)
+    dvc(project, "get", ".", "var/metrics/games/evaluate.json", "--rev", BRANCH, "-o", "sealed.json")
+    assert read_json(project.project / "sealed.json")["model"] == metrics["model"]

@@ -284,15 +284,3 @@ def test_slices_cover_every_row_once_a_kind(settings):
     masks = slices_of(table)
     for kind in ("emoji", "hashtags", "length", "month", "negation", "source"):
         assert sum(mask.astype(int) for name, mask in masks.items() if name.startswith(f"{kind}=")).tolist() == [1] * table.num_rows
-
-
-def test_the_digest_of_rows_is_prepares():
-    from dvc_project import example
-    from pyarrow import Table
-
-    from groundswell.prepare import digest as prepares
-    from groundswell.rows import digest
-    from groundswell.schema import EXAMPLE
-
-    table = Table.from_pylist([example(1, "tab\tand 😀", 2), example(2, "", 0)], EXAMPLE)
-    assert digest(table) == prepares(table)

@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from dvc_project import put_dataset, put_day
+from dvc_project import make_project, put_dataset, put_day
 from models import project_with_registry, register
 
 from groundswell import runs, tracking
@@ -31,7 +31,9 @@ def _validated(settings, quarantined=3):
         write_json({"stage": "validate", "window": window, "partitions": {key: facts}}, settings.report("validate", "games", window))
 
 
-def test_validation_counts_only_where_it_speaks_of_these_very_bytes(settings):
+def test_validation_counts_only_where_it_speaks_of_these_very_bytes(tmp_path):
+    settings = make_project(tmp_path, is_git=False)
+    put_day(settings, "2026-10-19", ["a", "b"])
     _validated(settings)
     lake = Lake(settings.lake)
     partitions = lake.manifest(lake.partitions("valid", topic="games"))

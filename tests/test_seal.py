@@ -70,6 +70,7 @@ def test_the_branch_of_data_gives_any_sealed_data_set_to_a_clone(settings, tmp_p
         assert directory_md5(target) == report["dataset_md5"]
 
 
+@pytest.mark.slow
 def test_a_day_that_came_after_prepare_leaves_dvc_knowing_that_there_is_more(settings):
     seal("games", settings=settings)
     read = directory_md5(settings.lake / "valid")
@@ -121,6 +122,7 @@ def test_a_home_outside_the_project_and_another_remote_work(settings, tmp_path):
     assert not (settings.root / "dvc-cache").exists()
 
 
+@pytest.mark.slow
 def test_seal_works_from_any_folder_and_with_an_unknown_committer(settings, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -136,6 +138,7 @@ def test_a_branch_of_data_that_is_checked_out_is_not_written(settings):
         seal("games", settings=settings)
 
 
+@pytest.mark.slow
 def test_a_project_in_a_subfolder_of_its_checkout_is_recorded_there(tmp_path):
     settings = make_project(tmp_path / "repository" / "project", is_git=False)
     git(tmp_path / "repository", "init", "-q")

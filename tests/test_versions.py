@@ -30,6 +30,7 @@ def test_the_md5_of_a_folder_is_the_one_that_dvc_writes(settings):
     assert f"md5: {directory_md5(folder)}\n" in (settings.lake / "valid.dvc").read_text()
 
 
+@pytest.mark.slow
 def test_an_empty_folder_has_dvcs_md5_too(settings):
     (settings.lake / "labels").mkdir(parents=True)
     dvc(settings, "add", "var/lake/labels")
@@ -41,6 +42,7 @@ def test_the_md5_of_what_is_not_there_is_an_error(tmp_path):
         directory_md5(tmp_path / "none")
 
 
+@pytest.mark.slow
 def test_a_pointer_is_the_one_that_dvc_add_writes(settings):
     put_day(settings, "2026-10-19", ["a", "b"])
     with versions_of(settings) as versions:
@@ -96,6 +98,7 @@ def test_a_folder_that_is_no_dvc_project_is_said(settings, tmp_path):
         pass
 
 
+@pytest.mark.slow
 def test_dvcs_own_complaint_comes_through(settings):
     with pytest.raises(VersionError, match="no-such-stage"):
         dvc(settings, "status", "no-such-stage")

@@ -36,9 +36,10 @@ def seal(topic: str, *, settings: Settings) -> dict:
         layers = {layer: _seal_layer(versions, settings, layer) for layer in LAYERS}
         dataset = versions.save(settings.dataset(topic))
         log.info("seal %s: data set of %d files, lake of %d", topic, dataset.files, sum(layer.files for layer in layers.values()))
-        pushed = versions.push([dataset.md5, *(layer.md5 for layer in layers.values())])
         is_named = versions.stage_that_writes(settings.dataset(topic)) == "prepare"
-        locked = _lock(versions, settings, topic, dataset, unseen) if is_named and not changed else []
+        locked = _lock(versions, settings, topic, dataset, unseen) if is_named and not changed else {}
+        md5s = [dataset.md5, *(layer.md5 for layer in layers.values()), *(md5 for found in locked.values() for md5 in found)]
+        pushed = versions.push(md5s)
         remote = versions.remote
     report = {
         "stage": "seal",
@@ -49,7 +50,7 @@ def seal(topic: str, *, settings: Settings) -> dict:
         "windows": len(manifest["windows"]),
         "remote": remote,
         "pushed": pushed,
-        "locked": locked,
+        "locked": list(locked),
         "lake_moved_on": {"new": sorted(unseen), "changed": sorted(changed)},
         **_record(settings, topic, dataset, manifest, is_named=is_named),
     }
@@ -87,18 +88,15 @@ def _seal_layer(versions: Versions, settings: Settings, layer: str) -> Version:
     return version
 
 
-def _lock(versions: Versions, settings: Settings, topic: str, dataset: Version, unseen: dict[str, Path]) -> list[str]:
-    """Write into dvc.lock the stages whose outputs lie there and belong together; their names."""
-    versions.commit("prepare", dependencies=_as_prepare_read_it(settings, unseen))
-    locked = ["prepare"]
+def _lock(versions: Versions, settings: Settings, topic: str, dataset: Version, unseen: dict[str, Path]) -> dict[str, list[str]]:
+    """Write into dvc.lock the stages whose outputs lie there and belong together; each with the md5s of what DVC keeps of it."""
+    locked = {"prepare": versions.commit("prepare", dependencies=_as_prepare_read_it(settings, unseen))}
     trained = _json(settings.model(topic) / "train.json")
     if trained.get("dataset_md5") == dataset.md5 and versions.stage_that_writes(settings.model(topic)) == "train":
-        versions.commit("train")
-        locked.append("train")
+        locked["train"] = versions.commit("train")
         metrics = settings.root / "metrics" / topic / "evaluate.json"
         if _json(metrics).get("run_id") == trained.get("run_id") and versions.stage_that_writes(metrics) == "evaluate":
-            versions.commit("evaluate")
-            locked.append("evaluate")
+            locked["evaluate"] = versions.commit("evaluate")
     return locked
 
 

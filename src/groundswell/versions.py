@@ -85,7 +85,7 @@ class Versions:
         return Version(found.hash_info.value, meta.size or 0, meta.nfiles or 0)
 
     def push(self, md5s: Iterable[str]) -> int:
-        """Copy those directories from cache to remote; how many objects were new there. `VersionError` when one failed."""
+        """Copy those directories and files from cache to remote; how many objects were new there. `VersionError` when one failed."""
         from dvc_data.hashfile.transfer import transfer
 
         cache = self._repo.cache.local
@@ -124,8 +124,8 @@ class Versions:
                 return stage.name
         return None
 
-    def commit(self, stage: str, *, dependencies: dict[Path, str] | None = None) -> None:
-        """Record the outputs of ``stage`` as they lie there in dvc.lock, without running it.
+    def commit(self, stage: str, *, dependencies: dict[Path, str] | None = None) -> list[str]:
+        """Record the outputs of ``stage`` as they lie there in dvc.lock, without running it; the md5s of those that the cache keeps.
 
         ``dependencies`` (folder → md5) stand for what the stage had read, where that is not what lies there now.
         """
@@ -137,6 +137,7 @@ class Versions:
                 dependency.meta = type(dependency.meta)(isdir=True)
         found.commit(relink=False)
         found.dump(update_pipeline=False)
+        return [out.hash_info.value for out in found.outs if out.use_cache]
 
     def _fetch(self, md5: str) -> None:
         """Bring what the cache lacks of the directory: its listing first, then the files that the listing names."""
