@@ -5,7 +5,7 @@ BIN := .venv/bin
 FIND_LINKS = $(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null || echo $$PIP_FIND_LINKS)
 UV_OPTIONS = --quiet --compile-bytecode $(if $(FIND_LINKS),--find-links $(firstword $(FIND_LINKS)),--torch-backend cpu)
 
-.PHONY: help demo up down status test lint install lock clean
+.PHONY: help demo up down status test test-containers lint install lock clean
 .DEFAULT_GOAL := help
 
 help: ## This list.
@@ -25,7 +25,10 @@ status: install ## What runs, which model is champion, which days are in the lak
 	@$(BIN)/groundswell status
 
 test: install lint ## Every test, against the real servers.
-	$(BIN)/python -m pytest -m "" --durations=15
+	$(BIN)/python -m pytest -m "not container" --durations=15
+
+test-containers: install ## The images: build and run them, where buildah and podman are.
+	$(BIN)/python -m pytest -m container
 
 lint: install ## Style and the direction of imports.
 	$(BIN)/ruff check .
