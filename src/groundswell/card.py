@@ -1,5 +1,5 @@
-"""The model card: what the model is, from what it was made, and what it measured. Facts of the run only; no clock, no run id, so
-that the same training writes the same card."""
+"""The model card: what the model is, from what it was made, and what it measured. Facts of the training only; no clock, run or
+commit, so that the same training writes the same card."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _origin(report: dict, params) -> str:
     return (
         f"A DistilBERT classifier, fine-tuned from {base}: at most {params.epochs:g} epochs, learning rate {params.learning_rate:g}, batches of "
         f"{params.batch_size}, {params.max_length} word pieces, class weights {params.class_weights}, seed {params.seed}. Data set "
-        f"`{report['dataset_md5']}` (DVC), code `{report['git_commit']}`; the run id is in config.json."
+        f"`{report['dataset_md5']}` (DVC). The run, and with it the commit of the code, is named in config.json."
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
-import warnings
 from importlib.metadata import version
 from pathlib import Path
 
@@ -30,13 +29,12 @@ def log_model(settings, run_id: str, export: Path, *, metrics: dict[str, float])
     from groundswell import tracking
 
     here = Path(__file__).parent
-    with tempfile.TemporaryDirectory(prefix="groundswell-code-") as box, warnings.catch_warnings(), tracking.registry_errors(settings):
+    with tempfile.TemporaryDirectory(prefix="groundswell-code-") as box, tracking.registry_errors(settings):
         tracking.client(settings)
         code = Path(box) / "groundswell"
         code.mkdir()
         for name in CODE:
             shutil.copyfile(here / name, code / name)
-        warnings.filterwarnings("ignore", message=".*Add type hints", category=UserWarning)  # the signature is explicit
         logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)  # pip is left without a version: it may be
         logged = mlflow.pyfunc.log_model(
             name="sentiment",

@@ -18,7 +18,7 @@ class Sentiment(PythonModel):
     def load_context(self, context):
         self.predictor = Predictor.load(context.artifacts["export"])
 
-    def predict(self, context, model_input, params=None):
+    def predict(self, context, model_input: pd.DataFrame, params=None):
         probabilities = self.predictor.predict(model_input["text"].tolist())
         labels = np.array(self.predictor.labels)
         answers = {label: probabilities[:, place].astype(float) for place, label in enumerate(labels)}

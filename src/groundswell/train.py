@@ -181,7 +181,7 @@ def _log(report: dict, history: list[dict], data: Dataset, folder: Path, run_id:
         tracking.log_files(settings, run_id, pictures, "train")
     tracking.log_file(settings, run_id, folder / baselines.FILE, "train")
     tracking.log_file(settings, run_id, folder / "export" / "card.md", "train")
-    source = log_model(settings, run_id, folder / "export", metrics={f"validation_{name}": value for name, value in report["metrics"].items()})
+    source = log_model(settings, run_id, folder / "export", metrics={f"final_validation_{name}": value for name, value in report["metrics"].items()})
     tracking.log_metrics(settings, run_id, _flat(report))
     tracking.log_json(settings, run_id, report, "train/report.json")
     version_tags = {name: tags[name] for name in ("topic", "dataset_md5", "git_commit")}
@@ -189,9 +189,9 @@ def _log(report: dict, history: list[dict], data: Dataset, folder: Path, run_id:
 
 
 def _flat(report: dict) -> dict[str, float]:
+    """The report's numbers but the model's own, which are logged with the model."""
     agreement = report["agreement"]
     return {
-        **{f"final_validation_{name}": value for name, value in report["metrics"].items()},
         **{f"baseline_validation_{name}": value for name, value in report["baseline"].items()},
         **{f"{precision}_{name}": value for precision in ("fp32", "int8") for name, value in agreement[precision].items()},
         "temperature": report["temperature"],
