@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -47,6 +48,7 @@ class Replay:
         shutil.rmtree(folder, ignore_errors=True)
         self.corpus = corpus
         self.project = Project(folder)
+        os.environ.update(self.project.environment)
         self._set_params(folder / "params.yaml")
         self.project.params = load_params(self.project.settings)
         self.settings = self.project.settings
