@@ -172,16 +172,26 @@ class Airflow:
     def log(self, dag: str, run_id: str, task: str, *, map_index: int = -1, attempt: int = 1) -> list[str]:
         """The lines of a task's log."""
         path = f"{self._task(dag, run_id, task)}/logs/{attempt}?{urlencode({'map_index': map_index, 'full_content': 'true'})}"
-        return [line["event"] if isinstance(line, dict) else line for line in self._send("GET", path)["content"]]
+        return [_text_of(line) for line in self._send("GET", path)["content"]]
 
     def links(self, dag: str, run_id: str, task: str, *, map_index: int = -1) -> dict[str, str]:
         """The links that the page of a task shows."""
         found = self._send("GET", f"{self._task(dag, run_id, task)}/links?map_index={map_index}")["extra_links"]
         return {name: url for name, url in found.items() if url}
 
-    def events(self, asset: str) -> list[dict]:
-        """The events of ``asset``, the newest first."""
-        return list(self._pages("/api/v2/assets/events", "asset_events", name_pattern=asset, order_by="-timestamp"))
+    def events(self, asset: str, seconds: float = 60) -> list[dict]:
+        """The events of ``asset``, the newest first.
+
+        Airflow 3.3.2 can't tell them (status 500) while a run that one of them started is still queued: asked again until it can.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                return list(self._pages("/api/v2/assets/events", "asset_events", name_pattern=asset, order_by="-timestamp"))
+            except _ServerFailed:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
 
     # Answer
 
@@ -259,8 +269,16 @@ class Airflow:
             return StackError(
                 f"Airflow at {self.url} does not let user {self._login['username']!r} in: check name and password (groundswell status shows them)"
             )
-        kinds = {401: _TokenIsOld, 409: _Conflict}
+        kinds = {401: _TokenIsOld, 409: _Conflict, 500: _ServerFailed}
         return kinds.get(error.code, StackError)(f"Airflow refused {where} ({error.code}): {said}")
+
+
+def _text_of(line: dict | str) -> str:
+    """A line of a log, with the errors that Airflow keeps beside it."""
+    if isinstance(line, str):
+        return line
+    errors = [f"{error['exc_type']}: {error['exc_value']}" for error in line.get("error_detail") or []]
+    return ": ".join([line["event"], *errors])
 
 
 class _TokenIsOld(StackError):
@@ -269,3 +287,7 @@ class _TokenIsOld(StackError):
 
 class _Conflict(StackError):
     """What was asked for is there or under way already."""
+
+
+class _ServerFailed(StackError):
+    """Airflow itself went wrong over the call."""

@@ -211,7 +211,6 @@ class Settings(BaseSettings):
     airflow_url: str = "http://127.0.0.1:8080"
     serving_url: str = "http://127.0.0.1:8000"
     airflow_port: int = 8080
-    airflow_log_ports: tuple[int, int] = (8793, 8794)
     mlflow_port: int = 5000
     serving_port: int = 8000
     simulator_port: int = 8400

@@ -62,7 +62,6 @@ def environment(settings: Settings, topic: str) -> dict[str, str]:
 def airflow_environment(settings: Settings, secret: dict[str, str]) -> dict[str, str]:
     """Airflow on SQLite and local processes: loopback only, quick hand-overs, no examples. See docs/dags.md for why each is here."""
     home = settings.root / "airflow"
-    first_log_port, second_log_port = settings.airflow_log_ports
     return {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(settings.project / "dags"),
@@ -84,8 +83,6 @@ def airflow_environment(settings: Settings, secret: dict[str, str]) -> dict[str,
         "AIRFLOW__API_AUTH__JWT_SECRET": secret["jwt"],
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
-        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(first_log_port),
-        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(second_log_port),
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
@@ -141,16 +138,16 @@ def services(settings: Settings, topic: str) -> list[Service]:
         *(
             Service(
                 f"airflow-{part}",
-                [python, "-m", "airflow", part],
+                [python, "-m", "airflow", part, *options],
                 ports,
                 f"{settings.airflow_url}/api/v2/monitor/health",
                 page=settings.airflow_url if part == "api-server" else "",
             )
-            for part, ports in {
-                "api-server": {"GROUNDSWELL_AIRFLOW_PORT": settings.airflow_port},
-                "scheduler": {"GROUNDSWELL_AIRFLOW_LOG_PORTS": settings.airflow_log_ports[0]},
-                "dag-processor": {},
-            }.items()
+            for part, options, ports in (
+                ("api-server", [], {"GROUNDSWELL_AIRFLOW_PORT": settings.airflow_port}),
+                ("scheduler", ["--skip-serve-logs"], {}),  # its log server listens on every interface, and everybody here reads the same disk
+                ("dag-processor", [], {}),
+            )
         ),
     ]
 
@@ -264,6 +261,4 @@ def _subscribe_serving(settings: Settings) -> None:
 
 
 def _as_text(value) -> str:
-    if isinstance(value, tuple):
-        return json.dumps(value)
     return str(value).lower() if isinstance(value, bool) else str(value)

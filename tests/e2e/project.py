@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import socket
@@ -23,14 +22,13 @@ class Project:
     def __init__(self, folder: Path):
         self.folder = folder
         copy_project(folder)
-        ports = free_ports(7)
+        ports = free_ports(4)
         self.environment = {
             "GROUNDSWELL_PROJECT": str(folder),
             "GROUNDSWELL_AIRFLOW_PORT": str(ports[0]),
             "GROUNDSWELL_MLFLOW_PORT": str(ports[1]),
             "GROUNDSWELL_SERVING_PORT": str(ports[2]),
             "GROUNDSWELL_SIMULATOR_PORT": str(ports[3]),
-            "GROUNDSWELL_AIRFLOW_LOG_PORTS": json.dumps(ports[4:6]),
             "GROUNDSWELL_SERVING_PYTHON": str(PROJECT / ".venv-serving" / "bin" / "python"),
         }
         plain = Settings(
@@ -39,7 +37,6 @@ class Project:
             mlflow_port=ports[1],
             serving_port=ports[2],
             simulator_port=ports[3],
-            airflow_log_ports=(ports[4], ports[5]),
         )
         self.settings = stack.settings_of_the_stack(plain)
         self.params = load_params(self.settings)

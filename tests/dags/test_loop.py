@@ -1,0 +1,207 @@
+"""The DAGs in a real Airflow, their stages scripted: what follows what, who is asked, what stops where.
+
+The whole loop with real stages is tests/e2e; here is what would take it too long to show.
+"""
+
+import json
+import os
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import psutil
+import pytest
+
+from groundswell import processes, stack
+from groundswell.airflow_api import Airflow, pools
+from groundswell.config import Settings, load_params
+from groundswell.errors import StackError
+from groundswell.processes import Service
+from groundswell.window import Window
+from tests.dags.airflow_home import PROJECT
+
+pytestmark = pytest.mark.slow
+
+FIRST, LAST = Window.parse("2026-10-19"), Window.parse("2026-10-21")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Loop:
+    """A running Airflow, two people's sessions, and the folder that scripts its stages."""
+
+    def __init__(self, settings: Settings, script: Path):
+        self.settings, self.script = settings, script
+        self.admin = Airflow(settings.airflow_url, "admin", "first")
+        self.bob = Airflow(settings.airflow_url, "bob", "second")
+
+    def calls(self, stage):
+        lines = (self.script / "calls.jsonl").read_text().splitlines()
+        return [call for call in map(json.loads, lines) if call["stage"] == stage]
+
+    def wait(self, look, seconds=90):
+        end = time.monotonic() + seconds
+        while not (found := look()):
+            assert time.monotonic() < end, f"nothing within {seconds} s"
+            time.sleep(0.5)
+        return found
+
+    def question(self, run_id):
+        return self.wait(lambda: self.admin.questions("retrain", run_id))[0]
+
+    def states(self, dag, run_id):
+        return {task["task_id"]: task["state"] for task in self.admin.tasks(dag, run_id)}
+
+
+@pytest.fixture(scope="module")
+def loop(tmp_path_factory):
+    home = tmp_path_factory.mktemp("loop")
+    ports = {"airflow_port": free_port(), "mlflow_port": free_port(), "serving_port": free_port(), "simulator_port": free_port()}
+    settings = stack.settings_of_the_stack(Settings(project=PROJECT, home=home / "var", **ports))
+    script = home / "script"
+    script.mkdir()
+    shared = stack.environment(settings, "games") | {
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,bob:admin",
+        "GROUNDSWELL_STAGE_INTERPRETER": f"{sys.executable} {PROJECT / 'tests' / 'dags' / 'scripted_stage.py'} {script}",
+    }
+    run, log = stack.folders(settings)
+    (settings.root / "airflow").mkdir(parents=True)
+    (settings.root / "airflow" / "passwords.json").write_text(json.dumps({"admin": "first", "bob": "second"}))
+    stack._migrate_airflow(settings, shared)
+    wanted = [service for service in stack.services(settings, "games") if service.name.startswith("airflow")]
+    try:
+        for service in wanted:
+            processes.start(Service(**{**service.__dict__, "environment": {**shared, **service.environment}}), folder=PROJECT, run=run, log=log)
+        found = Loop(settings, script)
+        processes.wait_until(lambda: _is_healthy(found.admin), seconds=240, what="Airflow")
+        found.admin.wait_for_dags(["collect", "monitor", "retrain"])
+        found.admin.ensure_pools(pools(load_params(settings)))
+        found.admin.unpause("collect", "monitor", "retrain")
+        yield found
+    finally:
+        for name in processes.names(run):
+            processes.stop(name, run)
+
+
+def _is_healthy(airflow):
+    try:
+        return {"metadatabase", "scheduler", "dag_processor"} <= {name for name, status in airflow.health().items() if status == "healthy"}
+    except StackError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def backfilled(loop):
+    backfill = loop.admin.backfill("collect", FIRST, LAST, max_active_runs=3)
+    return loop.admin.wait_for_backfill(backfill, seconds=180)
+
+
+def test_a_backfill_collects_each_window_from_every_source_and_nothing_else(loop, backfilled):
+    assert [(run["partition_key"], run["state"]) for run in backfilled] == [(f"2026-10-{day}", "success") for day in (19, 20, 21)]
+    assert sorted((call["source"], call["window"]) for call in loop.calls("collect")) == sorted(
+        (source, run["partition_key"]) for run in backfilled for source in ("replay", "hackernews", "steam")
+    )
+    assert sorted(call["window"] for call in loop.calls("validate")) == [run["partition_key"] for run in backfilled]
+    assert {run["run_type"] for run in loop.admin.runs("collect")} == {"backfill"}, "in the demo nothing is collected by schedule"
+
+
+def test_each_window_is_announced_and_monitored_once(loop, backfilled):
+    keys = [run["partition_key"] for run in backfilled]
+    assert sorted(event["partition_key"] for event in loop.admin.events("posts")) == keys
+    followed = loop.wait(lambda: [run for run in loop.admin.runs("monitor") if run["state"] == "success"][2:] and loop.admin.runs("monitor"))
+    assert sorted(run["partition_key"] for run in followed) == keys
+    assert sorted(call["window"] for call in loop.calls("monitor")) == keys
+
+
+def test_drift_in_one_window_starts_one_retraining_and_a_rejection_ends_it(loop, backfilled):
+    question = loop.question("drift__games__2026-10-20")
+    assert [(event["partition_key"], event["extra"]["is_drift"]) for event in loop.admin.events("retrain_requested")] == [("2026-10-20", True)]
+    assert [run["dag_run_id"] for run in loop.admin.runs("retrain")] == ["drift__games__2026-10-20"]
+    assert "**PROMOTE**: better" in question["body"]
+    assert question["subject"] == "Promote version 7?"
+    with pytest.raises(StackError, match="bob.*is not a respondent"):
+        loop.bob.answer(question, "Approve")
+    loop.admin.answer(question, "Reject")
+    run = loop.admin.wait_for_run("retrain", "drift__games__2026-10-20", seconds=60)
+    states = loop.states("retrain", run["dag_run_id"])
+    assert (run["state"], states["approval"], states["promote"], states["verify"]) == ("success", "success", "skipped", "skipped")
+    assert loop.calls("promote") == []
+
+
+def test_an_event_from_outside_retrains_and_the_approver_goes_into_the_ledger(loop, backfilled):
+    loop.admin.emit("retrain_requested", extra={"topic": "games"})
+    started = loop.wait(lambda: [run for run in loop.admin.runs("retrain") if run["run_type"] == "asset_triggered"])[0]["dag_run_id"]
+    loop.admin.answer(loop.question(started), "Approve")
+    run = loop.admin.wait_for_run("retrain", started, seconds=60)
+    assert (run["state"], loop.states("retrain", started)["verify"]) == ("success", "success")
+    assert loop.calls("promote") == [{"stage": "promote", "topic": "games", "by": "admin"}]
+    assert loop.calls("verify") == [{"stage": "verify", "topic": "games", "version": "7"}]
+    assert loop.admin.links("retrain", started, "judge") == {"MLflow run": f"{loop.settings.mlflow_uri}/#/runs/r1"}
+
+
+def test_hold_asks_nobody_and_skipping_the_approval_is_written_down(loop, backfilled):
+    (loop.script / "judge.json").write_text(json.dumps({"verdict": "HOLD"}))
+    held = loop.admin.wait_for_run("retrain", loop.admin.trigger("retrain"), seconds=60)
+    states = loop.states("retrain", held["dag_run_id"])
+    assert (held["state"], states["decide"], states["approval"], states["promote"]) == ("success", "success", "skipped", "skipped")
+    (loop.script / "judge.json").unlink()
+    run_id = loop.admin.trigger("retrain", conf={"skip_approval": True, "window": "2026-10-19..2026-10-21"})
+    skipped = loop.admin.wait_for_run("retrain", run_id, seconds=60)
+    states = loop.states("retrain", skipped["dag_run_id"])
+    assert (skipped["state"], states["approval"], states["promote"], states["verify"]) == ("success", "skipped", "success", "success")
+    assert loop.calls("promote")[-1]["by"] == "admin (no approval required)"
+    assert loop.calls("coverage")[-1]["window"] == "2026-10-19..2026-10-21"
+
+
+def test_links_of_a_window_lead_to_pages_for_who_is_logged_in(loop, backfilled):
+    page = loop.settings.report("validate", "games", "2026-10-19").with_suffix(".html")
+    page.parent.mkdir(parents=True)
+    page.write_text("<h1>a page</h1>")
+    url = loop.admin.links("collect", backfilled[0]["dag_run_id"], "topic.validate", map_index=0)["Validation page"]
+    assert url == f"{loop.settings.airflow_url}/groundswell/reports/validate/games/2026-10-19.html"
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(url)
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {loop.admin._token}"})
+    with urllib.request.urlopen(request) as answer:
+        assert answer.read() == b"<h1>a page</h1>"
+
+
+def test_a_task_that_is_marked_failed_takes_its_stage_along(loop, backfilled):
+    waits = loop.script / "coverage.waits"
+    waits.touch()
+    run_id = loop.admin.trigger("retrain")
+    pid = int(loop.wait(waits.read_text))
+    waits.unlink()
+    loop.admin._send("PATCH", f"{loop.admin._task('retrain', run_id, 'coverage')}", {"new_state": "failed"})
+    loop.wait(lambda: not _is_running(pid), 30)
+    assert loop.admin.wait_for_run("retrain", run_id, seconds=60)["state"] == "failed"
+
+
+def test_a_key_that_names_no_window_is_refused_or_fails_without_a_retry(loop, backfilled):
+    with pytest.raises(StackError, match="400"):
+        loop.admin.trigger("collect", partition_key="yesterday")
+    run_id = loop.admin.trigger("collect", conf={"window": "yesterday"})
+    assert loop.admin.wait_for_run("collect", run_id, seconds=60)["state"] == "failed"
+    tasks = [task for task in loop.admin.tasks("collect", run_id) if "collect" in task["task_id"]]
+    assert {(task["state"], task["try_number"]) for task in tasks} == {("failed", 1)}
+    assert any("expected a UTC day" in line for line in loop.admin.log("collect", run_id, "topic.collect_steam", map_index=0))
+
+
+def _is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_nothing_listens_but_on_loopback(loop):
+    heads = {json.loads(path.read_text())["pid"] for path in stack.folders(loop.settings)[0].glob("airflow-*.json")}
+    listening = [each for each in psutil.net_connections("tcp") if each.status == psutil.CONN_LISTEN and each.pid and os.getsid(each.pid) in heads]
+    assert {each.laddr.ip for each in listening} == {"127.0.0.1"}
