@@ -59,6 +59,7 @@ def client(settings):
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # it would call out at exit, and wait for an answer
     logging.getLogger("alembic").setLevel(logging.WARNING)
     import mlflow
 

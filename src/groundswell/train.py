@@ -62,6 +62,7 @@ def _read(folder: Path) -> Dataset:
 
 
 def _train(topic: str, data: Dataset, folder: Path, run_id: str, settings: Settings, params: TrainParams, tags: dict) -> dict:
+    from groundswell.export import unverified_predictor
     from groundswell.finetune import prepare_torch
 
     tracking.log_params(settings, run_id, params.model_dump(mode="json"))
@@ -71,7 +72,8 @@ def _train(topic: str, data: Dataset, folder: Path, run_id: str, settings: Setti
     tracking.log_json(settings, run_id, {**_environment(settings), **chosen}, "environment.json")
     model, tokenizer, history = _finetuned(data, folder, run_id, settings, params)
     facts = _export(model, tokenizer, data, folder / "export", run_id, topic, params)
-    measured = _measure(data, folder / "export")
+    said = unverified_predictor(folder / "export").predict(data.validation.texts)
+    measured = scores(data.validation.labels, said)
     report = {
         "stage": "train",
         "topic": topic,
@@ -86,7 +88,8 @@ def _train(topic: str, data: Dataset, folder: Path, run_id: str, settings: Setti
         **facts,
     }
     _finish(report, measured, data, folder, params)
-    version = _log(report, history, data, folder, run_id, topic, settings, tags)
+    _draw(history, confusion(data.validation.labels, said), run_id, settings)
+    version = _log(report, folder, run_id, topic, settings, tags)
     return {**report, "model_name": registered_model(topic), "model_version": version.version}
 
 
@@ -153,32 +156,26 @@ def _export(model, tokenizer, data: Dataset, folder: Path, run_id: str, topic: s
     return export(model, tokenizer, folder, config=config, validation=validation, train_texts=data.train.texts, bounds=bounds)
 
 
-def _measure(data: Dataset, export: Path) -> dict:
-    """The scores on validation of what will be served: the int8 network with its temperature."""
-    from groundswell.export import unverified_predictor
-
-    return scores(data.validation.labels, unverified_predictor(export).predict(data.validation.texts))
-
-
 def _finish(report: dict, measured: dict, data: Dataset, folder: Path, params: TrainParams) -> None:
     from groundswell.export import finish
 
     finish(folder / "export", card(report, measured, data.manifest, params))
 
 
-def _log(report: dict, history: list[dict], data: Dataset, folder: Path, run_id: str, topic: str, settings: Settings, tags: dict):
-    """Numbers, pictures, baseline and model into MLflow; the new version of the registered model."""
+def _draw(history: list[dict], counts, run_id: str, settings: Settings) -> None:
+    """Curves and confusion matrix as pictures of the run."""
     import tempfile
 
-    from groundswell.export import unverified_predictor
+    with tempfile.TemporaryDirectory(prefix="groundswell-train-") as box:
+        plots.curves(history, Path(box, "curves.png"))
+        plots.confusion_matrix(counts, Path(box, "confusion_matrix.png"))
+        tracking.log_files(settings, run_id, Path(box), "train")
+
+
+def _log(report: dict, folder: Path, run_id: str, topic: str, settings: Settings, tags: dict):
+    """Numbers, card, baseline and model into MLflow; the new version of the registered model."""
     from groundswell.packaging import log_model
 
-    probabilities = unverified_predictor(folder / "export").predict(data.validation.texts)
-    with tempfile.TemporaryDirectory(prefix="groundswell-train-") as box:
-        pictures = Path(box)
-        plots.curves(history, pictures / "curves.png")
-        plots.confusion_matrix(confusion(data.validation.labels, probabilities), pictures / "confusion_matrix.png")
-        tracking.log_files(settings, run_id, pictures, "train")
     tracking.log_file(settings, run_id, folder / baselines.FILE, "train")
     tracking.log_file(settings, run_id, folder / "export" / "card.md", "train")
     source = log_model(settings, run_id, folder / "export", metrics={f"final_validation_{name}": value for name, value in report["metrics"].items()})
