@@ -57,3 +57,13 @@ def test_a_damaged_file_is_named(tmp_path):
     path.write_bytes(b"half of a fi")
     with pytest.raises(LakeError, match=str(path)):
         coverage("games", ["replay", "steam"], WINDOWS, settings=settings)
+
+
+def test_without_a_range_it_is_all_from_the_first_window_to_the_last(tmp_path):
+    settings = lake_with(
+        tmp_path, ("raw", "steam", "2026-10-19"), ("valid", "steam", "2026-10-19"), ("raw", "replay", "2026-10-20"), ("raw", "steam", "2026-10-20")
+    )
+    with pytest.raises(LakeError, match="1 of 6 partitions.*steam/games/2026-10-19"):
+        coverage("games", ["replay", "steam"], None, settings=settings)
+    with pytest.raises(LakeError, match="no window of films is in the lake"):
+        coverage("films", ["replay"], None, settings=settings)
