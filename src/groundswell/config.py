@@ -134,7 +134,7 @@ class JudgeParams(Section):
     max_slice_drop: Share = 0.1
     min_slice_rows: int = Field(50, ge=1)
     max_ece: Share = 0.15
-    min_int8_agreement: Share = 0.97
+    min_int8_agreement: Share = 0.95
     max_latency_ratio: float = Field(1.5, gt=0)
     min_rows: int = Field(50, ge=1)
     """With fewer test rows that neither model was trained on, the verdict is INCONCLUSIVE."""

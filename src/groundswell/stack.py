@@ -54,7 +54,8 @@ def environment(settings: Settings, topic: str) -> dict[str, str]:
         "GROUNDSWELL_SERVING_WEBHOOK_SECRET": secret["webhook"],
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         "GX_ANALYTICS_ENABLED": "False",
-        "DO_NOT_TRACK": "1",
+        "DO_NOT_TRACK": "true",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
         **airflow_environment(settings, secret),
     }
 
