@@ -44,6 +44,16 @@ class DriftLink(BaseOperatorLink):
         return _page("monitor", _report(operator))
 
 
+class RequestedRunLink(BaseOperatorLink):
+    """The run that was asked for; Airflow's own link leads to a run called None where nothing was."""
+
+    name = "Requested run"
+
+    def get_link(self, operator, *, ti_key) -> str:
+        run_id = operator.trigger_run_id
+        return f"{_airflow()}/dags/{operator.trigger_dag_id}/runs/{quote(run_id)}" if run_id else ""
+
+
 LINKS = (RunLink(), ValidationLink(), DriftLink())
 
 
@@ -51,8 +61,11 @@ def _report(operator) -> dict:
     return getattr(operator, "report", None) or {}
 
 
+def _airflow() -> str:
+    return conf.get("api", "base_url", fallback="").rstrip("/")
+
+
 def _page(stage: str, report: dict) -> str:
     if report.get("stage") != stage or not report.get("topic") or not report.get("window"):
         return ""
-    base = conf.get("api", "base_url", fallback="").rstrip("/")
-    return f"{base}{REPORTS}/{stage}/{quote(report['topic'])}/{quote(report['window'])}.html"
+    return f"{_airflow()}{REPORTS}/{stage}/{quote(report['topic'])}/{quote(report['window'])}.html"

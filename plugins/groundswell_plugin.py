@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from airflow.plugins_manager import AirflowPlugin
-from groundswell_links import LINKS, REPORTS
+from groundswell_links import LINKS, REPORTS, RequestedRunLink
 
 _KINDS = {".html": "text/html; charset=utf-8", ".json": "application/json"}
 _HEADERS = {
@@ -67,4 +67,4 @@ class GroundswellPlugin(AirflowPlugin):
 
     name = "groundswell"
     fastapi_apps = [{"app": reports, "url_prefix": REPORTS, "name": "Groundswell's reports"}]
-    operator_extra_links = list(LINKS)
+    operator_extra_links = [*LINKS, RequestedRunLink()]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk.exceptions import AirflowSkipException
 from groundswell_context import partition_of
+from groundswell_links import RequestedRunLink
 from groundswell_operator import event_of
 
 
@@ -42,6 +43,7 @@ class RequestRetrainOperator(TriggerDagRunOperator):
     that is monitored again asks for nothing new.
     """
 
+    operator_extra_links = (RequestedRunLink(),)
     template_fields = (*TriggerDagRunOperator.template_fields, "topic")
 
     def __init__(self, *, topic: str, unit: str, **kwargs):

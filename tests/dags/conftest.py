@@ -1,5 +1,6 @@
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from tests.dags.airflow_home import PROJECT, environment, read_dags
 
 # Airflow reads its settings on import: its home must be set before, and never be a person's own.
-_HOME = Path(os.environ.get("PYTEST_AIRFLOW_HOME") or f"/tmp/groundswell-test-airflow-{os.getuid()}")
+_HOME = Path(tempfile.gettempdir(), f"groundswell-test-airflow-{os.getuid()}")
 for _name, _value in environment(_HOME).items():
     if _name.startswith("AIRFLOW"):
         os.environ.setdefault(_name, _value)

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
-from groundswell_links import LINKS, DriftLink, RunLink, ValidationLink
+from groundswell_links import LINKS, DriftLink, RequestedRunLink, RunLink, ValidationLink
 from groundswell_operator import StageOperator
 from groundswell_plugin import GroundswellPlugin, found_report
 
@@ -29,9 +29,16 @@ def test_a_stage_without_a_page_has_no_link(monkeypatch):
     assert [kind.get_link(SimpleNamespace(), ti_key=None) for kind in LINKS] == ["", "", ""]
 
 
+def test_a_request_links_to_its_run_and_no_request_to_nothing(monkeypatch):
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "http://airflow.test")
+    asked = SimpleNamespace(trigger_dag_id="retrain", trigger_run_id="drift__games__2026-10-20")
+    assert RequestedRunLink().get_link(asked, ti_key=None) == "http://airflow.test/dags/retrain/runs/drift__games__2026-10-20"
+    assert RequestedRunLink().get_link(SimpleNamespace(trigger_dag_id="retrain", trigger_run_id=None), ti_key=None) == ""
+
+
 def test_airflow_knows_the_links():
     assert StageOperator.operator_extra_links == LINKS
-    assert [type(each).__name__ for each in GroundswellPlugin.operator_extra_links] == ["RunLink", "ValidationLink", "DriftLink"]
+    assert [type(each).__name__ for each in GroundswellPlugin.operator_extra_links] == ["RunLink", "ValidationLink", "DriftLink", "RequestedRunLink"]
 
 
 @pytest.fixture

@@ -118,6 +118,9 @@ def test_each_window_is_announced_and_monitored_once(loop, backfilled):
     followed = loop.wait(lambda: [run for run in loop.admin.runs("monitor") if run["state"] == "success"][2:] and loop.admin.runs("monitor"))
     assert sorted(run["partition_key"] for run in followed) == keys
     assert sorted(call["window"] for call in loop.calls("monitor")) == keys
+    links = {run["partition_key"]: loop.admin.links("monitor", run["dag_run_id"], "topic.request_retrain", map_index=0) for run in followed}
+    asked = {"Requested run": f"{loop.settings.airflow_url}/dags/retrain/runs/drift__games__2026-10-20"}
+    assert links == {"2026-10-19": {}, "2026-10-20": asked, "2026-10-21": {}}
 
 
 def test_drift_in_one_window_starts_one_retraining_and_a_rejection_ends_it(loop, backfilled):
