@@ -39,11 +39,11 @@ _COLLECT_SECONDS, _RETRAIN_SECONDS = 1200, 1800
 
 
 class Timings:
-    """Seconds by phase, and the largest memory of all processes together, looked at every two seconds."""
+    """Seconds by phase, and the largest memory (`processes.memory_bytes`) of all processes together, looked at every two seconds."""
 
     def __init__(self, run: Path):
         self.seconds: dict[str, float] = {}
-        self.peak_bytes = 0
+        self.peak_bytes = (0, 0)
         self._run = run
         self._is_over = threading.Event()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
@@ -63,7 +63,7 @@ class Timings:
 
     def _watch(self) -> None:
         while not self._is_over.wait(2):
-            self.peak_bytes = max(self.peak_bytes, processes.memory_bytes(self._run))
+            self.peak_bytes = tuple(map(max, self.peak_bytes, processes.memory_bytes(self._run)))
 
 
 def demo(settings: Settings, params: Params, *, wanted: tuple[Window, Window] = WINDOWS, say=print) -> dict:
@@ -184,7 +184,8 @@ def summary(settings: Settings, topic: str, timings: Timings, answered: dict) ->
     answers = [{"text": text, **prediction} for text, prediction in zip(POSTS, answered["predictions"], strict=True)]
     return {
         "seconds": {**timings.seconds, "total": round(sum(timings.seconds.values()), 1)},
-        "peak_memory_bytes": timings.peak_bytes,
+        "peak_rss_bytes": timings.peak_bytes[0],
+        "peak_pss_bytes": timings.peak_bytes[1],
         "days": len(by_window),
         "rows": sum(sum(rows.values()) for rows in by_window.values()),
         "verdict": verdict["verdict"],
@@ -206,7 +207,7 @@ def show(report: dict, settings: Settings) -> None:
     console.print(table)
     console.print(f"verdict {report['verdict']}: " + "; ".join(report["reasons"]), soft_wrap=True)
     seconds = ", ".join(f"{name} {value:.0f} s" for name, value in report["seconds"].items())
-    console.print(f"{report['days']} days, {report['rows']} posts; {seconds}; at most {report['peak_memory_bytes'] / 1e9:.1f} GB", soft_wrap=True)
+    console.print(f"{report['days']} days, {report['rows']} posts; {seconds}; at most {report['peak_pss_bytes'] / 1e9:.1f} GB", soft_wrap=True)
     settings = stack.settings_of_the_stack(settings)
     places = Table("to see", "where (after make up)", title="where to look")
     for what, where in {

@@ -107,14 +107,15 @@ def _end(processes: Iterable[psutil.Process]) -> None:
         _, left = psutil.wait_procs(left, timeout=_FIRM_SECONDS)
 
 
-def memory_bytes(run: Path) -> int:
-    """Memory of all started processes together: proportional set size, so that shared pages count once."""
-    total = 0
+def memory_bytes(run: Path) -> tuple[int, int]:
+    """Memory of all started processes together: resident (pages that processes share count for each) and proportional (count once)."""
+    resident = proportional = 0
     for name in names(run):
         for process in members(name, run):
             with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-                total += process.memory_full_info().pss
-    return total
+                memory = process.memory_full_info()
+                resident, proportional = resident + memory.rss, proportional + memory.pss
+    return resident, proportional
 
 
 def require_free(services: Iterable[Service], run: Path) -> None:
