@@ -246,7 +246,8 @@ class Settings(BaseSettings):
         key = self.pseudonym_key or (DEMO_PSEUDONYM_KEY if self.is_demo else "")
         if len(key) < 16:
             raise ParamsError(
-                "GROUNDSWELL_PSEUDONYM_KEY: expected at least 16 characters (author ids leave collect only as pseudonyms made with it); make one with: openssl rand -hex 32"
+                "GROUNDSWELL_PSEUDONYM_KEY: expected at least 16 characters (author ids leave collect only as pseudonyms made with it); "
+                "make one with: openssl rand -hex 32"
             )
         if key == DEMO_PSEUDONYM_KEY and not self.is_demo:
             raise ParamsError("GROUNDSWELL_PSEUDONYM_KEY is the demo's, which everybody knows: set your own, e.g. from: openssl rand -hex 32")
