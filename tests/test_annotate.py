@@ -66,6 +66,21 @@ def test_the_same_question_has_the_same_answer(collected):
     assert sha256_of(path) == first
 
 
+def test_what_validate_leaves_changes_no_label(collected):
+    """The first time a window is annotated before it is validated, every later time after."""
+    annotate("games", [DAY], settings=collected, params=AnnotateParams())
+    lake = Lake(collected.lake)
+    before = sha256_of(lake.partition("labels", "hackernews", "games", DAY).path)
+    raw = lake.read(lake.partition("raw", "hackernews", "games", DAY))
+    valid = lake.partition("valid", "hackernews", "games", DAY)
+    lake.write(valid, raw.slice(0, 20), {"window": DAY.key})
+    try:
+        annotate("games", [DAY], settings=collected, params=AnnotateParams())
+    finally:
+        valid.path.unlink()
+    assert sha256_of(lake.partition("labels", "hackernews", "games", DAY).path) == before
+
+
 def test_annotators_err_at_the_rate_that_is_set(collected):
     right, wrong = (_labels_at(collected, error_rate) for error_rate in (0.0, 1.0))
     assert right.keys() == wrong.keys() and len(right) > 60

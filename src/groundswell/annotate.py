@@ -1,7 +1,6 @@
 """Annotate: the labels that people gave to a window's posts, into ``lake/labels``.
 
-Reads which posts a window has (``valid`` where it is there, else ``raw``) and asks the annotator service for their labels, keys
-only, page by page. Writes one partition a source and window. Posts that a person or a data set has labelled already are not
+Reads which posts a window has (``lake/raw``) and asks the annotator service for their labels, keys only, page by page. Writes one partition a source and window. Posts that a person or a data set has labelled already are not
 asked about. Where no annotator is set, nothing is written and the report says so.
 """
 
@@ -55,16 +54,15 @@ def annotate(topic: str, windows: list[Window], *, settings: Settings, params: A
 
 
 def _posts(lake: Lake, topic: str, windows: list[Window]) -> dict[Window, list[Partition]]:
-    """The partition to read of each source, a window each: the valid one where it is there, else the raw one."""
-    found: dict[Window, dict[str, Partition]] = {window: {} for window in windows}
-    for layer in ("raw", "valid"):
-        for partition in lake.partitions(layer, topic=topic):
-            if partition.window in found:
-                found[partition.window][partition.source] = partition
-    for window, of_sources in found.items():
-        if not of_sources:
+    """The raw partition of each source, a window each; never the valid one, which is there the second time only."""
+    found: dict[Window, list[Partition]] = {window: [] for window in windows}
+    for partition in lake.partitions("raw", topic=topic):
+        if partition.window in found:
+            found[partition.window].append(partition)
+    for window, partitions in found.items():
+        if not partitions:
             raise LakeError(f"no posts of {topic}/{window.key} are in the lake ({lake.root}): collect the window first")
-    return {window: [of_sources[source] for source in sorted(of_sources)] for window, of_sources in found.items()}
+    return found
 
 
 def _annotate_one(lake: Lake, posts: Partition, http: Http, settings: Settings, params: AnnotateParams) -> dict:

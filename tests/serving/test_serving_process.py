@@ -165,6 +165,7 @@ def test_a_webhook_makes_it_faster_than_the_poll_could(client, mlflow_server, tm
     serving = start_serving(tmp_path, mlflow_server.url, port, serving_poll_seconds="3600", **hook).wait()
     try:
         seconds_until(lambda: state(serving.url)[0] == 200)
+        time.sleep(1.5)  # MLflow may hold the list of webhooks from before this one: its cache lives for a second here
         client.set_registered_model_alias(NAME, "champion", "2")
         assert seconds_until(lambda: state(serving.url)[1]["version"] == "2") < 10
         assert 'hooks_total{outcome="heard"} 1.0' in httpx2.get(f"{serving.url}/metrics").text
