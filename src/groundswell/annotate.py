@@ -1,7 +1,8 @@
 """Annotate: the labels that people gave to a window's posts, into ``lake/labels``.
 
-Reads which posts a window has (``lake/raw``) and asks the annotator service for their labels, keys only, page by page. Writes one partition a source and window. Posts that a person or a data set has labelled already are not
-asked about. Where no annotator is set, nothing is written and the report says so.
+Reads which posts a window has (``lake/raw``) and asks the annotator service for their labels, keys only, page by page. Writes
+one partition a source and window. Posts that a person or a data set has labelled already are not asked about. Where no
+annotator is set, nothing is written and the report says so.
 """
 
 from __future__ import annotations
