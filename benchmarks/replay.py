@@ -135,7 +135,7 @@ class Replay:
 
     def lake(self) -> dict[str, str]:
         """Every file of the lake with its sha256."""
-        from groundswell.lake import sha256_of
+        from groundswell.files import sha256_of
 
         return {path.relative_to(self.settings.lake).as_posix(): sha256_of(path) for path in sorted(self.settings.lake.rglob("*.parquet"))}
 

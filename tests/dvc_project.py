@@ -13,7 +13,8 @@ import pyarrow as pa
 import yaml
 
 from groundswell.config import Settings
-from groundswell.lake import Lake, write_json, write_parquet
+from groundswell.files import write_json
+from groundswell.lake import Lake, write_parquet
 from groundswell.schema import EXAMPLE, POST
 from groundswell.window import Window
 

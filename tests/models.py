@@ -18,7 +18,7 @@ from tiny import tiny_export, tiny_rows
 
 from groundswell import baseline, packaging, tracking
 from groundswell.config import Settings
-from groundswell.lake import sha256_of, write_json
+from groundswell.files import sha256_of, write_json
 from groundswell.text import fingerprint
 from groundswell.versions import directory_md5
 

@@ -9,7 +9,8 @@ from groundswell.annotate import annotate
 from groundswell.collect import collect
 from groundswell.config import AnnotateParams, CollectParams, HackerNewsTopic, ReplayTopic, SteamTopic, Topic
 from groundswell.errors import LakeError, SourceError
-from groundswell.lake import Lake, sha256_of
+from groundswell.files import sha256_of
+from groundswell.lake import Lake
 from groundswell.schema import ANNOTATION, LABELS
 from groundswell.simulator.corpus import write_corpus
 from groundswell.simulator.settings import SimulatorSettings

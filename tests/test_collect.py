@@ -15,7 +15,8 @@ from groundswell import sources
 from groundswell.collect import collect
 from groundswell.config import CollectParams, HackerNewsTopic, ReplayTopic, Settings, SteamTopic, Topic
 from groundswell.errors import ParamsError, SourceError, UnknownName, WindowError
-from groundswell.lake import Lake, footer, sha256_of
+from groundswell.files import sha256_of
+from groundswell.lake import Lake, footer
 from groundswell.sources.base import Source
 from groundswell.window import Window, parse_windows
 from tests.simulated import platforms, settings_at

@@ -12,8 +12,8 @@ from groundswell.bootstrap import Difference, macro_f1, paired_difference
 from groundswell.config import JudgeParams
 from groundswell.errors import JudgeRefused, RegistryError
 from groundswell.examples import read_examples
+from groundswell.files import write_json
 from groundswell.judge import judge
-from groundswell.lake import write_json
 from groundswell.ledger import Entry, Ledger
 from groundswell.slices import slices_of
 from groundswell.verdict import HOLD, INCONCLUSIVE, PROMOTE, Evidence, SliceDifference, decide, digest_of

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from groundswell.errors import LakeError
-from groundswell.lake import Lake, replacing
+from groundswell.files import replacing
+from groundswell.lake import Lake
 from groundswell.schema import POST
 from groundswell.window import Window
 

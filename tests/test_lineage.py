@@ -8,7 +8,8 @@ from models import project_with_registry, register
 
 from groundswell import runs, tracking
 from groundswell.errors import UnknownName, VersionError
-from groundswell.lake import Lake, write_json
+from groundswell.files import write_json
+from groundswell.lake import Lake
 from groundswell.ledger import Entry, Ledger
 from groundswell.lineage import checkout, lineage
 from groundswell.seal import seal

@@ -15,7 +15,7 @@ from models import artifacts_of, project_with_registry, register
 from groundswell import tracking
 from groundswell.config import PromoteParams
 from groundswell.errors import JudgeRefused, ModelError, RegistryError
-from groundswell.lake import write_json
+from groundswell.files import write_json
 from groundswell.ledger import Entry, Ledger
 from groundswell.promote import PREVIOUS, promote, rollback
 from groundswell.schema import registered_model

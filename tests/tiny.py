@@ -120,7 +120,8 @@ def tiny_base(folder: Path, *, seed: int = 0) -> str:
 
 def tiny_dataset(folder: Path, *, train: int = 240, validation: int = 60, test: int = 90, seed: int = 0) -> Path:
     """A data set as `prepare` leaves it, of `tiny_rows`, with token cache and manifest; returns ``folder``."""
-    from groundswell.lake import write_json, write_parquet
+    from groundswell.files import write_json
+    from groundswell.lake import write_parquet
     from groundswell.tokens import TOKENS, encode, vocabulary_sha256
 
     counts = {"train": train, "validation": validation, "test": test}

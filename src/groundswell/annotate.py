@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 
 from groundswell.config import AnnotateParams, Settings
 from groundswell.errors import LakeError, SourceError
+from groundswell.files import write_json
 from groundswell.http import Http
-from groundswell.lake import Lake, Partition, write_json
+from groundswell.lake import Lake, Partition
 from groundswell.schema import ANNOTATION, JUDGING_PROVENANCES, LABELS
 from groundswell.window import Window
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from groundswell.errors import DatasetError, ModelError
-from groundswell.lake import replacing
+from groundswell.files import replacing
 from groundswell.predictor import softmax
 from groundswell.schema import LABELS
 from groundswell.text import normalise

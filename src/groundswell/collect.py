@@ -18,8 +18,9 @@ import pyarrow as pa
 
 from groundswell.config import CollectParams, Settings, Topic
 from groundswell.errors import UnknownName, WindowError, nearest
+from groundswell.files import write_json
 from groundswell.http import Http
-from groundswell.lake import Lake, write_json
+from groundswell.lake import Lake
 from groundswell.pseudonym import Pseudonyms
 from groundswell.schema import POST
 from groundswell.sources import source_named

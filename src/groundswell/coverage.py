@@ -10,7 +10,8 @@ from pathlib import Path
 
 from groundswell.config import Settings
 from groundswell.errors import LakeError
-from groundswell.lake import Lake, footer, write_json
+from groundswell.files import write_json
+from groundswell.lake import Lake, footer
 from groundswell.window import Window, parse_windows
 
 _NAMED = 5

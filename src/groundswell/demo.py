@@ -19,8 +19,8 @@ from groundswell import processes, stack
 from groundswell.airflow_api import ENDED, Airflow, pools
 from groundswell.config import Params, Settings
 from groundswell.errors import StackError
+from groundswell.files import write_json
 from groundswell.http import Http
-from groundswell.lake import write_json
 from groundswell.status import champion, windows
 from groundswell.window import Window
 

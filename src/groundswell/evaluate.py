@@ -21,8 +21,7 @@ from groundswell import plots, tracking
 from groundswell.config import EvaluateParams, Settings
 from groundswell.errors import DatasetError, ModelError
 from groundswell.examples import Examples, read_examples
-from groundswell.folders import replacing_folder
-from groundswell.lake import write_json
+from groundswell.files import replacing_folder, write_json
 from groundswell.metrics import SUMMARY, confusion, reliability, scores
 from groundswell.predictor import MODEL_FILES, Predictor
 from groundswell.schema import LABELS

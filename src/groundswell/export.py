@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from groundswell.errors import ModelError
-from groundswell.lake import sha256_of, write_json, write_parquet
+from groundswell.files import sha256_of, write_json
+from groundswell.lake import write_parquet
 from groundswell.predictor import MANIFEST, MODEL_FILES, Predictor, softmax
 from groundswell.text import fingerprint, normalise
 

@@ -26,7 +26,7 @@ from groundswell.bootstrap import macro_f1, paired_difference
 from groundswell.config import JudgeParams, Settings
 from groundswell.errors import JudgeRefused
 from groundswell.examples import Examples, read_examples, read_manifest
-from groundswell.lake import write_json
+from groundswell.files import write_json
 from groundswell.ledger import Ledger
 from groundswell.metrics import scores
 from groundswell.predictor import Predictor

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from groundswell.errors import LakeError
+from groundswell.files import replacing, sha256_of
 from groundswell.schema import OUTSIDE_CONTENT_HASH
 from groundswell.window import Window
 
@@ -121,43 +121,3 @@ def write_parquet(table: pa.Table, path: Path) -> None:
     """Write ``table`` to ``path`` whole or not at all: beside it, fsynced, renamed. The same table gives the same bytes."""
     with replacing(path) as beside:
         pq.write_table(table, beside, compression="zstd", use_dictionary=True, write_statistics=True, store_schema=True)
-
-
-class replacing:  # noqa: N801 - reads as a verb: with replacing(path) as beside
-    """A path beside ``path`` to write to; on leaving without an error it is fsynced and renamed to ``path``."""
-
-    def __init__(self, path: Path):
-        self.path = Path(path)
-        self.beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-
-    def __enter__(self) -> Path:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        return self.beside
-
-    def __exit__(self, kind, error, trace) -> None:
-        if kind is not None:
-            self.beside.unlink(missing_ok=True)
-            return
-        _fsync(self.beside)
-        os.replace(self.beside, self.path)
-        _fsync(self.path.parent)
-
-
-def write_json(value, path: Path) -> None:
-    """Write ``value`` as JSON with sorted keys, whole or not at all."""
-    with replacing(path) as beside:
-        beside.write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def sha256_of(path: Path) -> str:
-    """The hex sha256 of a file's bytes."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

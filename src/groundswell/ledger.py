@@ -12,10 +12,9 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from groundswell.config import Settings
-from groundswell.lake import write_json
+from groundswell.files import fsync, write_json
 
 log = logging.getLogger(__name__)
 
@@ -108,16 +107,8 @@ class Ledger:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        _fsync_folder(self.path.parent)
+        fsync(self.path.parent)
 
     def _close(self, entry: Entry) -> None:
         self.append(entry)
         self._pending.unlink(missing_ok=True)
-
-
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -14,7 +14,8 @@ from groundswell import runs, tracking
 from groundswell.config import Settings
 from groundswell.errors import UnknownName, VersionError, nearest
 from groundswell.examples import read_manifest
-from groundswell.lake import Lake, sha256_of
+from groundswell.files import sha256_of
+from groundswell.lake import Lake
 from groundswell.ledger import Ledger
 from groundswell.schema import registered_model
 from groundswell.tracking import CHALLENGER, CHAMPION, ModelVersion

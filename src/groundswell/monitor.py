@@ -22,7 +22,8 @@ import pyarrow.parquet as pq
 from groundswell import tracking
 from groundswell.config import MonitorParams, Settings
 from groundswell.errors import LakeError, ModelError
-from groundswell.lake import Lake, Partition, replacing, write_json
+from groundswell.files import replacing, write_json
+from groundswell.lake import Lake, Partition
 from groundswell.pages import drift_page
 from groundswell.predictor import Predictor
 from groundswell.profile import profile

@@ -117,7 +117,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def sha256_of(path: Path) -> str:
-    """The hex sha256 of a file's bytes (lake.py has its twin; serving can't import that one, it needs pyarrow)."""
+    """The hex sha256 of a file's bytes (files.py has its twin; serving and the logged model carry this file, not that one)."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

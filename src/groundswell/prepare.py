@@ -21,9 +21,9 @@ import pyarrow as pa
 from groundswell.config import PrepareParams, Settings
 from groundswell.duplicates import connected, near_clusters
 from groundswell.errors import DatasetError
-from groundswell.folders import replacing_folder
+from groundswell.files import replacing_folder, write_json
 from groundswell.labelling import decided, mapped, outvoted, require_provenances
-from groundswell.lake import Lake, Partition, write_json, write_parquet
+from groundswell.lake import Lake, Partition, write_parquet
 from groundswell.language import languages, primary
 from groundswell.rows import digest
 from groundswell.schema import EXAMPLE, JUDGING_PROVENANCES, LABELS

@@ -17,7 +17,7 @@ from pathlib import Path
 from groundswell import tracking
 from groundswell.config import PromoteParams, Settings
 from groundswell.errors import JudgeRefused, ModelError, RegistryError
-from groundswell.lake import write_json
+from groundswell.files import write_json
 from groundswell.ledger import Entry, Ledger, stamp
 from groundswell.schema import registered_model
 from groundswell.verdict import digest_of

@@ -17,7 +17,8 @@ from pathlib import Path
 from groundswell import git
 from groundswell.config import Settings
 from groundswell.examples import read_manifest
-from groundswell.lake import Lake, sha256_of, write_json
+from groundswell.files import sha256_of, write_json
+from groundswell.lake import Lake
 from groundswell.versions import Version, Versions, directory_md5, files_of, pointer_text, versions_of
 
 BRANCH = "groundswell-data"

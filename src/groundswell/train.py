@@ -16,8 +16,7 @@ from groundswell import plots, tracking
 from groundswell.card import card
 from groundswell.config import Settings, TrainParams
 from groundswell.examples import Examples, read_examples, read_manifest
-from groundswell.folders import replacing_folder
-from groundswell.lake import write_json
+from groundswell.files import replacing_folder, write_json
 from groundswell.metrics import SUMMARY, confusion, scores
 from groundswell.schema import LABELS, registered_model
 from groundswell.text import TEXT_VERSION
@@ -233,7 +232,7 @@ def _environment(settings: Settings) -> dict:
     import platform
     from importlib.metadata import version
 
-    from groundswell.lake import sha256_of
+    from groundswell.files import sha256_of
 
     lock = settings.project / "requirements" / "pipeline.lock"
     packages = ("torch", "transformers", "onnx", "onnxruntime", "tokenizers", "numpy", "scikit-learn", "mlflow")

@@ -20,7 +20,8 @@ import pyarrow.compute as pc
 
 from groundswell.config import Settings, ValidateParams
 from groundswell.errors import UsageError, ValidationFailed
-from groundswell.lake import Lake, Partition, replacing, write_json
+from groundswell.files import replacing, write_json
+from groundswell.lake import Lake, Partition
 from groundswell.schema import POST, QUARANTINE
 from groundswell.window import Window
 

@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 from groundswell.config import PromoteParams, Settings
 from groundswell.errors import RegistryError, SourceError, StackError
+from groundswell.files import write_json
 from groundswell.http import Http
-from groundswell.lake import write_json
 from groundswell.schema import registered_model
 
 log = logging.getLogger(__name__)

@@ -21,8 +21,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from groundswell.errors import VersionError
-from groundswell.folders import replacing_folder
-from groundswell.lake import replacing
+from groundswell.files import replacing, replacing_folder
 
 IGNORED = (".*.[0-9]*",)
 """What is still being written (`lake.replacing`): in no version. The same patterns as in .dvcignore."""

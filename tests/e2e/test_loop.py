@@ -16,8 +16,9 @@ import yaml
 
 from groundswell import demo, stack
 from groundswell.airflow_api import ENDED
+from groundswell.files import sha256_of
 from groundswell.http import Http
-from groundswell.lake import Lake, sha256_of
+from groundswell.lake import Lake
 from groundswell.status import champion, windows
 from tests.e2e.project import Project
 

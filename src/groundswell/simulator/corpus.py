@@ -9,7 +9,7 @@ import csv
 import random
 from pathlib import Path
 
-from groundswell.lake import replacing
+from groundswell.files import replacing
 from groundswell.schema import LABELS
 from groundswell.simulator.content import Post, posts_of
 from groundswell.simulator.settings import SimulatorSettings

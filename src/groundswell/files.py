@@ -1,8 +1,10 @@
-"""A folder that changes as a whole or not at all: written beside its place, then exchanged with what lies there."""
+"""Files and folders that change as a whole or not at all: written beside their place, fsynced, then put there in one step."""
 
 from __future__ import annotations
 
 import ctypes
+import hashlib
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,6 +13,47 @@ from pathlib import Path
 
 _HERE = -100  # AT_FDCWD
 _EXCHANGE = 2  # RENAME_EXCHANGE, renameat2(2): Linux 3.15, glibc 2.28
+
+
+class replacing:  # noqa: N801 - reads as a verb: with replacing(path) as beside
+    """A path beside ``path`` to write to; on leaving without an error it is fsynced and renamed to ``path``."""
+
+    def __init__(self, path: Path):
+        self.path = Path(path)
+        self.beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+
+    def __enter__(self) -> Path:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        return self.beside
+
+    def __exit__(self, kind, error, trace) -> None:
+        if kind is not None:
+            self.beside.unlink(missing_ok=True)
+            return
+        fsync(self.beside)
+        os.replace(self.beside, self.path)
+        fsync(self.path.parent)
+
+
+def write_json(value, path: Path) -> None:
+    """Write ``value`` as JSON with sorted keys, whole or not at all."""
+    with replacing(path) as beside:
+        beside.write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def sha256_of(path: Path) -> str:
+    """The hex sha256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fsync(path: Path) -> None:
+    """Have the disk hold a file's bytes, or a folder's names, before going on."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -44,11 +87,7 @@ def _take_place(beside: Path, folder: Path, old: Path) -> None:
     elif not _exchange(beside, folder):
         folder.rename(old)
         beside.rename(folder)
-    descriptor = os.open(folder.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    fsync(folder.parent)
 
 
 def _exchange(one: Path, other: Path) -> bool:

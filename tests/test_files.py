@@ -2,8 +2,8 @@
 
 import pytest
 
-from groundswell import folders
-from groundswell.folders import replacing_folder
+from groundswell import files
+from groundswell.files import replacing_folder
 
 
 def names(folder):
@@ -13,7 +13,7 @@ def names(folder):
 @pytest.fixture(params=[True, False], ids=["exchange", "two renames"])
 def way(request, monkeypatch):
     if not request.param:
-        monkeypatch.setattr(folders, "_exchange", lambda one, other: False)
+        monkeypatch.setattr(files, "_exchange", lambda one, other: False)
 
 
 def test_new_then_replaced(tmp_path, way):
@@ -44,14 +44,14 @@ def test_killed_between_two_renames_the_next_run_has_it_back(tmp_path):
 def test_there_is_never_no_folder(tmp_path, monkeypatch):
     with replacing_folder(tmp_path / "set") as beside:
         (beside / "one").write_text("1")
-    exchange = folders._exchange
+    exchange = files._exchange
 
     def watched(one, other):
         is_done = exchange(one, other)
         assert (tmp_path / "set").is_dir()
         return is_done
 
-    monkeypatch.setattr(folders, "_exchange", watched)
+    monkeypatch.setattr(files, "_exchange", watched)
     with replacing_folder(tmp_path / "set") as beside:
         (beside / "two").write_text("2")
     assert names(tmp_path / "set") == ["two"]
