@@ -24,7 +24,7 @@ from groundswell.errors import VersionError
 from groundswell.files import replacing, replacing_folder
 
 IGNORED = (".*.[0-9]*",)
-"""What is still being written (`lake.replacing`): in no version. The same patterns as in .dvcignore."""
+"""What is still being written (`files.replacing`): in no version. The same patterns as in .dvcignore."""
 
 log = logging.getLogger(__name__)
 
