@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from groundswell.errors import ModelError
+from groundswell.files import write_json
 from serving.registry import Version
 
 
@@ -33,7 +34,7 @@ class Copies:
             (beside / "download").mkdir(parents=True)
             os.replace(download(version, beside / "download"), beside / "export")
             shutil.rmtree(beside / "download")
-            _write_json(version.as_dict(), beside / "origin.json")
+            write_json(version.as_dict(), beside / "origin.json")
             self.drop(version)
             os.replace(beside, self.folder / version.version)
         except OSError as error:
@@ -55,7 +56,7 @@ class Copies:
         if before == version:
             return
         try:
-            _write_json(version.as_dict(), self.folder / "current.json")
+            write_json(version.as_dict(), self.folder / "current.json")
         except OSError as error:
             raise ModelError(
                 f"{self.folder / 'current.json'} can't be written ({error}): a restart without the registry would not know what to serve"
@@ -96,14 +97,3 @@ def _is_alive(process: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _write_json(value: dict, path: Path) -> None:
-    """lake.write_json's twin: that one needs pyarrow."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(beside, "w", encoding="utf-8") as file:
-        json.dump(value, file, indent=1, sort_keys=True)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)

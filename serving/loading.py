@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from groundswell.errors import ModelError
-from groundswell.predictor import MANIFEST, Predictor, sha256_of
+from groundswell.files import sha256_of
+from groundswell.predictor import MANIFEST, Predictor
 from serving.messages import LABELS
 from serving.registry import Version
 

@@ -10,7 +10,8 @@ import pytest
 from tiny import shared_export, tiny_rows
 
 from groundswell.errors import ModelError
-from groundswell.predictor import MODEL_FILES, Predictor, sha256_of, softmax, verify
+from groundswell.files import sha256_of
+from groundswell.predictor import MODEL_FILES, Predictor, softmax, verify
 from groundswell.schema import LABELS
 
 NASTY = {

@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 
 from groundswell.errors import ModelError
-from groundswell.predictor import sha256_of
+from groundswell.files import sha256_of
 from groundswell.schema import LABELS
 
 PACKAGED = "packaged"

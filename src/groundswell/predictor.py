@@ -11,7 +11,6 @@ answers move by 1e-6 at most, is asked in batches of similar length.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from groundswell.errors import ModelError
+from groundswell.files import sha256_of
 from groundswell.text import TEXT_VERSION, normalise
 
 MODEL_FILES = {"int8": "model.int8.onnx", "fp32": "model.onnx"}
@@ -114,12 +114,6 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     """Rows of ``logits`` as probabilities, same dtype and shape."""
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
-
-
-def sha256_of(path: Path) -> str:
-    """The hex sha256 of a file's bytes (files.py has its twin; serving and the logged model carry this file, not that one)."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _batches(lengths: list[int], at_once: int) -> Iterator[np.ndarray]:

@@ -1,6 +1,6 @@
 """The registered model as MLflow runs it: models from code, no torch.
 
-MLflow executes this file, when the model is logged and each time it is loaded, with ``predictor.py``, ``text.py`` and ``errors.py``
+MLflow executes this file, when the model is logged and each time it is loaded, with its neighbours (`packaging.CODE`)
 beside it; nothing else of groundswell is there. Reads the export folder among the model's artifacts. Nobody imports it.
 """
 
