@@ -224,21 +224,17 @@ def test_a_window_compared_with_another_champion_does_not_count(home):
 
 
 @pytest.mark.slow
-def test_any_text_survives_and_the_page_opens_without_a_network(home):
-    from playwright.sync_api import sync_playwright
-
+def test_any_text_survives_and_the_page_opens_without_a_network(home, page):
     window = Window.parse("2026-07-01")
     put(home, window, ["\x00", "🎮" * 300, "a" * 100_000, "שלום", "<b>", "\u202e", *tiny_rows(60)[0]])
     report = monitor("games", [window], settings=home, params=PARAMS)
     assert report["status"] == "decided" and report["signals"]["unknown_share"]["effect"] > 0
     asked, complaints = [], []
-    with sync_playwright() as driver:
-        page = driver.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"]).new_page()
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.goto((home.root / report["page"]).as_uri())
-        page.wait_for_selector(".js-plotly-plot")
-        assert "monitor · games · 2026-07-01" in page.inner_text("h1")
-        assert "unknown_share" in page.inner_text("main")
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.goto((home.root / report["page"]).as_uri())
+    page.wait_for_selector(".js-plotly-plot")
+    assert "monitor · games · 2026-07-01" in page.inner_text("h1")
+    assert "unknown_share" in page.inner_text("main")
     assert [url for url in asked if not url.startswith(("data:", "blob:"))] == [(home.root / report["page"]).as_uri()]
     assert complaints == []

@@ -309,16 +309,12 @@ def test_any_text_survives_to_one_layer_or_the_other(tmp_path_factory, texts):
 
 
 @pytest.mark.slow
-def test_the_page_opens_without_a_network(broken):
-    from playwright.sync_api import sync_playwright
-
+def test_the_page_opens_without_a_network(broken, page):
     settings, report = broken
     asked = []
-    with sync_playwright() as driver:
-        page = driver.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"]).new_page()
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto((settings.root / report["page"]).as_uri())
-        assert "validate · games · 2026-10-19" in page.inner_text("h1")
-        assert page.locator("tr").count() > len(BREAKS)
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((settings.root / report["page"]).as_uri())
+    assert "validate · games · 2026-10-19" in page.inner_text("h1")
+    assert page.locator("tr").count() > len(BREAKS)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert len(asked) == 1

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 import psutil
 import pytest
@@ -173,6 +174,27 @@ class TestAfterwards:
         assert running.settings.mlflow_uri in airflow.links("retrain", run["dag_run_id"], "train")["MLflow run"]
         collected = airflow.runs("collect", state="success")[0]["dag_run_id"]
         assert airflow.links("collect", collected, "topic.validate", map_index=0)["Validation page"].endswith(".html")
+
+    def test_the_pages_show_it(self, running, page):
+        """Airflow's task with its link, the MLflow run behind it, the drift report, the endpoint's form: opened as a person would."""
+        airflow, settings = running.airflow(), running.settings
+        user, password = stack.admin_password(settings)
+        page.goto(f"{settings.airflow_url}/auth/login")
+        page.fill("input[name=username]", user)
+        page.fill("input[type=password]", password)
+        page.keyboard.press("Enter")
+        page.wait_for_url(lambda url: "/auth/login" not in url)
+        [run] = [run["dag_run_id"] for run in airflow.runs("retrain") if run["state"] == "success"]
+        page.goto(f"{settings.airflow_url}/dags/retrain/runs/{quote(run)}/tasks/train/details")
+        page.wait_for_selector("text=MLflow run", timeout=60_000)
+        page.goto(airflow.links("retrain", run, "train")["MLflow run"])
+        page.wait_for_selector("text=groundswell-sentiment-games", timeout=60_000)
+        [monitored] = [run["dag_run_id"] for run in airflow.runs("monitor")]
+        page.goto(airflow.links("monitor", monitored, "topic.monitor", map_index=0)["Drift report"])
+        page.wait_for_selector("text=no drift", timeout=60_000)
+        page.goto(settings.serving_url)
+        page.click("text=Ask")
+        page.wait_for_selector("text=positive", timeout=30_000)
 
     def test_the_posts_event_names_partition_rows_and_hashes(self, running):
         event = running.airflow().events("posts")[0]

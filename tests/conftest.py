@@ -1,0 +1,20 @@
+"""What tests of every folder share."""
+
+from pathlib import Path
+
+import pytest
+
+CHROMIUM = Path("/usr/bin/chromium")
+
+
+@pytest.fixture
+def page():
+    """A page of Debian's Chromium without a window; the test is skipped, loudly, where there is none."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"NO PAGE WAS OPENED: {CHROMIUM} is not here (Debian: apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield browser.new_page(viewport={"width": 1400, "height": 900})
+        browser.close()
