@@ -2,6 +2,7 @@
 
 import json
 import socket
+import subprocess
 import sys
 import time
 
@@ -17,6 +18,9 @@ child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
 print(child.pid, flush=True)
 time.sleep(300)  # ends without its child, as some servers do
 """
+
+
+QUIET = processes.Service("stubborn", [sys.executable, "-c", ""], ports={}, health_url="")
 
 
 @pytest.fixture
@@ -43,11 +47,12 @@ def test_stop_ends_the_whole_session(service, tmp_path):
     assert processes.names(tmp_path / "run") == []
 
 
-def test_children_are_ended_though_their_leader_was_killed(service, tmp_path):
+@pytest.mark.parametrize("end", [processes.stop, lambda name, run: processes.start(QUIET, folder=run, run=run, log=run)])
+def test_children_are_ended_though_their_leader_was_killed(service, tmp_path, end):
     child = start(service, tmp_path)
     processes.alive("stubborn", tmp_path / "run").kill()
     time.sleep(0.1)
-    processes.stop("stubborn", tmp_path / "run")
+    end("stubborn", tmp_path / "run")
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
 
 
@@ -59,9 +64,26 @@ def test_start_twice_is_one_process(service, tmp_path):
     processes.stop("stubborn", tmp_path / "run")
 
 
-def test_a_recycled_number_is_not_our_process(tmp_path):
-    (tmp_path / "old.json").write_text(json.dumps({"pid": psutil.Process().pid, "started": 1.0}))
+@pytest.mark.parametrize("started", [1.0, psutil.boot_time() + 0.5])
+def test_a_recycled_number_is_not_our_process_and_is_left_alone(tmp_path, started):
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+    (tmp_path / "old.json").write_text(json.dumps({"pid": stranger.pid, "started": started}))
     assert processes.alive("old", tmp_path) is None
+    assert processes.members("old", tmp_path) == []
+    processes.stop("old", tmp_path)
+    assert stranger.poll() is None
+    assert processes.names(tmp_path) == []
+    stranger.kill()
+    stranger.wait()
+
+
+def test_another_port_for_what_runs_is_refused(service, tmp_path):
+    moved = processes.Service("stubborn", service.command, ports={"GROUNDSWELL_WEB_PORT": 5}, health_url="")
+    start(moved, tmp_path)
+    elsewhere = processes.Service("stubborn", service.command, ports={"GROUNDSWELL_WEB_PORT": 6}, health_url="")
+    with pytest.raises(StackError, match="runs on port 5 already, not on 6: set GROUNDSWELL_WEB_PORT=5"):
+        processes.require_free([elsewhere], tmp_path / "run")
+    processes.stop("stubborn", tmp_path / "run")
 
 
 def test_a_taken_port_is_named_with_its_setting(service, tmp_path):

@@ -199,10 +199,16 @@ def up() -> None:
     settings, params = _configured()
     from groundswell import demo, stack, status
 
+    _heed_signals()
     ours = stack.settings_of_the_stack(settings)
+    before = stack.running(ours)
     demo.write_corpus(ours, params, demo.WINDOWS)
     stack.up(settings, params, say=_say)
-    demo.make_ready(ours, params)
+    try:
+        demo.make_ready(ours, params).unpause("monitor")
+    except BaseException:
+        stack.down(ours, spare=before, say=_say)
+        raise
     status.show(status.status(settings, params), settings.home)
 
 
@@ -212,6 +218,18 @@ def down() -> None:
     from groundswell import stack
 
     stack.down(load_settings(), say=_say)
+
+
+@app.command()
+def shell(command: Annotated[list[str] | None, typer.Argument(help="What to run there; left out: an interactive shell.")] = None) -> None:
+    """A shell in the environment of the embedded stack: groundswell, airflow, dvc and mlflow work there as typed."""
+    settings, params = _configured()
+    from groundswell import stack
+
+    ours = stack.settings_of_the_stack(settings)
+    words = command or [os.environ.get("SHELL", "/bin/sh")]
+    os.environ.update(stack.environment(ours, params.topic_named(None)[0]), MLFLOW_TRACKING_URI=ours.mlflow_uri)
+    os.execvp(words[0], words)
 
 
 @app.command()
@@ -229,7 +247,7 @@ def demo() -> None:
     settings, params = _configured()
     from groundswell import demo as loop
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended gently: as by Ctrl-C, nothing is left behind
+    _heed_signals()
     loop.show(loop.demo(settings, params, say=_say), settings)
 
 
@@ -241,6 +259,12 @@ def _configured():
 
 def _report(report: dict) -> None:
     typer.echo(json.dumps(report, sort_keys=True, ensure_ascii=False, default=str))
+
+
+def _heed_signals() -> None:
+    """Ended gently, or its terminal closed: as by Ctrl-C, what was started is stopped."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
 
 
 def _say(line: str) -> None:

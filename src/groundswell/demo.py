@@ -67,8 +67,11 @@ class Timings:
 
 
 def demo(settings: Settings, params: Params, *, wanted: tuple[Window, Window] = WINDOWS, say=print) -> dict:
-    """Run the loop once; returns what ``var/demo.json`` holds. Whatever happens, the stack is stopped on the way out."""
+    """Run the loop once; returns what ``var/demo.json`` holds. Whatever happens, what was started is stopped on the way out."""
     settings = stack.settings_of_the_stack(settings)
+    before = stack.running(settings)
+    if before:
+        say(f"{', '.join(before)}: running already, left running")
     timings = Timings(stack.folders(settings)[0])
     try:
         with timings.phase("start"):
@@ -84,9 +87,9 @@ def demo(settings: Settings, params: Params, *, wanted: tuple[Window, Window] = 
         with timings.phase("answer"):
             answered = ask(settings)
         with timings.phase("stop"):
-            stack.down(settings)
+            stack.down(settings, spare=before)
     finally:
-        stack.down(settings)
+        stack.down(settings, spare=before)
         timings.stop()
     report = summary(settings, params.topic, timings, answered)
     write_json(report, settings.root / "demo.json")
@@ -94,11 +97,14 @@ def demo(settings: Settings, params: Params, *, wanted: tuple[Window, Window] = 
 
 
 def write_corpus(settings: Settings, params: Params, wanted: tuple[Window, Window]) -> None:
-    """The seed corpus of the demo's topic, from the simulator, unless it is there."""
-    path = settings.project / params.topics[params.topic].replay.path
-    if not path.exists():
+    """The seed corpus of the demo's topic, from the simulator, unless it is there; a corpus of the user's own is never made up."""
+    name, topic = params.topic_named(None)
+    if topic.replay is None:
+        return
+    path = (settings.project / topic.replay.path).resolve()
+    if not path.exists() and path.is_relative_to(settings.root / "simulator"):
         span = f"{wanted[0]}..{wanted[1]}"
-        command = [sys.executable, "-m", "groundswell.simulator", "corpus", "--topic", params.topic, "--window", span, "--out", str(path)]
+        command = [sys.executable, "-m", "groundswell.simulator", "corpus", "--topic", name, "--window", span, "--out", str(path)]
         subprocess.run(command, cwd=settings.project, check=True, stdout=subprocess.DEVNULL)
 
 
@@ -113,11 +119,6 @@ def make_ready(settings: Settings, params: Params) -> Airflow:
 
 def collect_windows(airflow: Airflow, settings: Settings, params: Params, wanted: tuple[Window, Window], say) -> None:
     """Backfill `collect` over the windows that are not in the lake for every source."""
-    missing = _missing(settings, params, wanted)
-    if not missing:
-        say(f"collect: {wanted[0]} … {wanted[1]} are in the lake already")
-        return
-    backfill = airflow.backfill("collect", missing[0], missing[-1], max_active_runs=4, reprocess="completed")
     progress = Changes(say)
 
     def show(runs: list[dict]) -> None:
@@ -125,6 +126,15 @@ def collect_windows(airflow: Airflow, settings: Settings, params: Params, wanted
         rows = sum(sum(by_source.values()) for by_source in windows(settings, params.topic).values())
         progress(f"collect: {ended} of {len(runs)} windows, {rows} valid posts in the lake")
 
+    if open_runs := [run for run in airflow.runs("collect", run_type="backfill") if run["state"] not in ENDED]:
+        say("collect: a backfill that was cut short goes on")
+        oldest = min(run["queued_at"] for run in open_runs)
+        airflow.wait_for_backfill({"dag_id": "collect", "created_at": oldest}, seconds=_COLLECT_SECONDS, say=show)
+    missing = _missing(settings, params, wanted)
+    if not missing:
+        say(f"collect: {wanted[0]} … {wanted[1]} are in the lake already")
+        return
+    backfill = airflow.backfill("collect", missing[0], missing[-1], max_active_runs=4, reprocess="completed")
     runs = airflow.wait_for_backfill(backfill, seconds=_COLLECT_SECONDS, say=show)
     if failed := [run["partition_key"] for run in runs if run["state"] != "success"]:
         raise StackError(
@@ -135,7 +145,7 @@ def collect_windows(airflow: Airflow, settings: Settings, params: Params, wanted
 def retrain(airflow: Airflow, settings: Settings, topic: str, wanted: tuple[Window, Window], say) -> None:
     """Run `retrain` and answer its approval, unless the topic has a champion already."""
     if champion(settings, topic):
-        say(f"retrain: {topic} has a champion already; make a new run with: airflow dags trigger retrain, or in Airflow's page")
+        say(f"retrain: {topic} has a champion already; for another run: make up, then trigger retrain in Airflow's page")
         return
     open_runs = [run["dag_run_id"] for run in airflow.runs("retrain") if run["state"] not in ENDED]
     run_id = open_runs[0] if open_runs else airflow.trigger("retrain", conf={"topic": topic, "window": f"{wanted[0]}..{wanted[1]}"})

@@ -19,6 +19,7 @@ from pathlib import Path
 import psutil
 
 from groundswell.errors import StackError
+from groundswell.files import write_json
 
 _GENTLE_SECONDS = 6
 _FIRM_SECONDS = 5
@@ -41,6 +42,7 @@ def start(service: Service, *, folder: Path, run: Path, log: Path) -> None:
     """Start ``service`` unless it runs already; it gets a session of its own, so a terminal's Ctrl-C does not reach it."""
     if alive(service.name, run):
         return
+    stop(service.name, run)  # what a leader that died on its own left behind
     for where in (run, log):
         where.mkdir(parents=True, exist_ok=True)
     with open(log / f"{service.name}.log", "ab") as output:
@@ -53,18 +55,25 @@ def start(service: Service, *, folder: Path, run: Path, log: Path) -> None:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    record = {"pid": process.pid, "started": psutil.Process(process.pid).create_time()}
-    (run / f"{service.name}.json").write_text(json.dumps(record))
+    record = {"pid": process.pid, "started": psutil.Process(process.pid).create_time(), "ports": service.ports, "page": service.page}
+    write_json(record, run / f"{service.name}.json")
 
 
 def alive(name: str, run: Path) -> psutil.Process | None:
     """The process that was started as ``name``, when it still runs; a number given to another process meanwhile is not it."""
+    record = record_of(name, run)
     try:
-        record = json.loads((run / f"{name}.json").read_text())
-        process = psutil.Process(record["pid"])
-        same = abs(process.create_time() - record["started"]) < 1
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-    except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+        process = psutil.Process(record["pid"]) if record else None
+        return process if process and _is_of(record, process) and process.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.NoSuchProcess:
+        return None
+
+
+def record_of(name: str, run: Path) -> dict | None:
+    """What was written down when ``name`` was started: pid, time, ports, page."""
+    try:
+        return json.loads((run / f"{name}.json").read_text())
+    except (FileNotFoundError, ValueError):
         return None
 
 
@@ -75,11 +84,10 @@ def names(run: Path) -> list[str]:
 
 def members(name: str, run: Path) -> list[psutil.Process]:
     """All processes in the session of ``name``, and their descendants."""
-    try:
-        session = json.loads((run / f"{name}.json").read_text())["pid"]
-    except (FileNotFoundError, ValueError):
+    record = record_of(name, run)
+    if record is None or _is_anothers(record):
         return []
-    found = {process.pid: process for process in psutil.process_iter() if _session_of(process.pid) == session}
+    found = {process.pid: process for process in psutil.process_iter() if _session_of(process.pid) == record["pid"] and _is_of(record, process)}
     for process in list(found.values()):
         with contextlib.suppress(psutil.NoSuchProcess):
             found.update((child.pid, child) for child in process.children(recursive=True))
@@ -122,6 +130,7 @@ def require_free(services: Iterable[Service], run: Path) -> None:
     """Raise `StackError` for the first port that somebody else holds, naming the setting that moves it."""
     for service in services:
         if alive(service.name, run):
+            _require_same_ports(service, run)
             continue
         for setting, port in service.ports.items():
             with socket.socket() as probe:
@@ -142,6 +151,28 @@ def wait_until(is_ready, *, seconds: float, what: str, alive_check=lambda: True,
             raise StackError(f"{what} did not come up within {seconds:.0f} s: see its log")
         time.sleep(every)
     return time.monotonic() - started
+
+
+def _require_same_ports(service: Service, run: Path) -> None:
+    for setting, port in (record_of(service.name, run) or {}).get("ports", {}).items():
+        if service.ports.get(setting) != port:
+            raise StackError(f"{service.name} runs on port {port} already, not on {service.ports.get(setting)}: set {setting}={port}, or: make down")
+
+
+def _is_of(record: dict, process: psutil.Process) -> bool:
+    """Whether ``process`` can belong to what was started then: the leader is as old as its record, nobody is older."""
+    try:
+        age = process.create_time() - record["started"]
+    except psutil.NoSuchProcess:
+        return False
+    return abs(age) < 1 if process.pid == record["pid"] else age > -1
+
+
+def _is_anothers(record: dict) -> bool:
+    """The number was given to another process since, or the machine was started anew: that session is not ours to end."""
+    if psutil.boot_time() > record["started"] + 1:
+        return True
+    return psutil.pid_exists(record["pid"]) and not _is_of(record, psutil.Process(record["pid"]))
 
 
 def _holder(port: int) -> str:

@@ -11,13 +11,16 @@ import os
 import secrets
 import subprocess
 import sys
+import threading
 import urllib.request
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from groundswell import processes
 from groundswell.config import Params, Settings
 from groundswell.errors import StackError
+from groundswell.files import replacing
 from groundswell.processes import Service
 
 _HEALTHY_WITHIN_SECONDS = 240
@@ -154,31 +157,47 @@ def services(settings: Settings, topic: str) -> list[Service]:
 
 
 def up(settings: Settings, params: Params, *, say=lambda line: None) -> dict[str, float]:
-    """Start the stack and wait until every server is well; returns the seconds each took. Whatever fails, nothing of it is left running."""
+    """Start what does not run of the stack, wait until every server is well; returns the seconds each took.
+
+    Whatever fails, nothing that was started here is left running; what ran before goes on.
+    """
     settings = settings_of_the_stack(settings)
+    topic, _ = params.topic_named(None)
     run, log = folders(settings)
-    wanted = services(settings, params.topic)
+    wanted = services(settings, topic)
     processes.require_free(wanted, run)
     _lay_out(settings)
-    shared = environment(settings, params.topic)
+    shared = environment(settings, topic)
     _migrate_airflow(settings, shared)
+    before, gives_up = running(settings), threading.Event()
     try:
         for service in wanted:
             whole = Service(**{**service.__dict__, "environment": {**shared, **service.environment}})
             processes.start(whole, folder=settings.project, run=run, log=log)
         with ThreadPoolExecutor(len(wanted)) as pool:
-            seconds = dict(zip([service.name for service in wanted], pool.map(lambda service: _wait(service, run, log, say), wanted), strict=True))
+            try:
+                waits = [pool.submit(_wait, service, run, log, say, gives_up) for service in wanted]
+                seconds = {service.name: wait.result() for service, wait in zip(wanted, waits, strict=True)}
+            except BaseException:
+                gives_up.set()
+                raise
         _subscribe_serving(settings)
     except BaseException:
-        down(settings, say=say)
+        down(settings, spare=before, say=say)
         raise
     return seconds
 
 
-def down(settings: Settings, *, say=lambda line: None) -> list[str]:
-    """Stop every process of the stack with all its children; returns their names."""
+def running(settings: Settings) -> list[str]:
+    """The names of the stack's processes that run."""
     run, _ = folders(settings)
-    stopped = processes.names(run)
+    return [name for name in processes.names(run) if processes.alive(name, run)]
+
+
+def down(settings: Settings, *, spare: Sequence[str] = (), say=lambda line: None) -> list[str]:
+    """Stop every process of the stack but those named in ``spare``, with all their children; returns their names."""
+    run, _ = folders(settings)
+    stopped = [name for name in processes.names(run) if name not in spare]
     with ThreadPoolExecutor(max(1, len(stopped))) as pool:
         list(pool.map(lambda name: processes.stop(name, run), stopped))
     for name in stopped:
@@ -196,12 +215,12 @@ def admin_password(settings: Settings) -> tuple[str, str]:
     return _ADMIN, _secrets(settings)["password"]
 
 
-def _wait(service: Service, run: Path, log: Path, say) -> float:
+def _wait(service: Service, run: Path, log: Path, say, gives_up: threading.Event) -> float:
     seconds = processes.wait_until(
         lambda: _is_well(service),
         seconds=_HEALTHY_WITHIN_SECONDS,
         what=f"{service.name} ({log / service.name}.log)",
-        alive_check=lambda: processes.alive(service.name, run) is not None,
+        alive_check=lambda: not gives_up.is_set() and processes.alive(service.name, run) is not None,
     )
     say(f"{service.name} is up after {seconds:.0f} s" + (f": {service.page}" if service.page else ""))
     return round(seconds, 1)
@@ -221,7 +240,7 @@ def _lay_out(settings: Settings) -> None:
     for name in ("airflow", "mlflow", "lake", "reports"):
         (settings.root / name).mkdir(parents=True, exist_ok=True)
     user, password = admin_password(settings)
-    (settings.root / "airflow" / "passwords.json").write_text(json.dumps({user: password}))
+    _write_for_owner(settings.root / "airflow" / "passwords.json", {user: password})
 
 
 def _migrate_airflow(settings: Settings, shared: dict[str, str]) -> None:
@@ -239,10 +258,14 @@ def _secrets(settings: Settings) -> dict[str, str]:
 
         made = {name: secrets.token_hex(48) for name in ("airflow", "jwt", "webhook")}
         made |= {"fernet": Fernet.generate_key().decode(), "password": secrets.token_urlsafe(9)}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(json.dumps(made))
+        _write_for_owner(path, made)
     return json.loads(path.read_text())
+
+
+def _write_for_owner(path: Path, value: dict) -> None:
+    """``value`` as JSON that nobody but its owner may read, at no moment."""
+    with replacing(path) as beside, open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(json.dumps(value))
 
 
 def _subscribe_serving(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""Status: what runs, which model is champion, which windows are in the lake. Reads only; works with everything stopped."""
+"""Status: what runs, which model is champion, which windows are in the lake. Works with everything stopped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def status(settings: Settings, params: Params) -> dict:
     """``{"running": {service: page}, "champion": …, "windows": {topic: {window: {source: rows}}}, "airflow": user and password}``."""
     settings = stack.settings_of_the_stack(settings)
     run, _ = stack.folders(settings)
-    running = {service.name: service.page for service in stack.services(settings, params.topic) if processes.alive(service.name, run)}
+    running = {name: (processes.record_of(name, run) or {}).get("page", "") for name in stack.running(settings)}
     user, password = stack.admin_password(settings)
     return {
         "running": running,
