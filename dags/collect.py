@@ -66,7 +66,8 @@ with DAG(
             for source in sources
         ]
         annotate = StageOperator(task_id="annotate", stage="annotate", trigger_rule="none_failed_min_one_success", **shared)
-        validate = StageOperator(task_id="validate", stage="validate", outlets=[posts], **shared)
+        chosen = {"sources": "{{ params.sources | join(',') }}"}
+        validate = StageOperator(task_id="validate", stage="validate", options=chosen, outlets=[posts], **shared)
         collects >> annotate >> validate
 
     topic.expand(name=sorted(topics))

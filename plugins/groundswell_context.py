@@ -24,7 +24,7 @@ def partition_of(context, unit: str = "day") -> str:
     key = (run.conf or {}).get("window") or getattr(run, "partition_key", None)
     try:
         if key:
-            return _known(key)
+            return _known(key, unit)
         if run.data_interval_start and run.data_interval_start != run.data_interval_end:
             return Window.of(_moment(run.data_interval_start), unit).key
         return Window.of(_moment(run.run_after), unit).previous().key
@@ -43,8 +43,9 @@ def topics_of(events) -> list[str]:
     return list(dict.fromkeys(topic for topic in named if topic))
 
 
-def _known(key: str) -> str:
-    parse_windows(key)
+def _known(key: str, unit: str) -> str:
+    if parse_windows(key)[0].unit != unit:
+        raise WindowError(f"window {key!r} is no {unit}: params.yaml says collect.window: {unit}")
     return key
 
 

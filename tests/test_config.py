@@ -49,6 +49,16 @@ def test_an_unknown_topic_names_the_nearest(tmp_path):
         params_of(tmp_path, GOOD).topic_named("game")
 
 
+def test_a_run_may_be_of_some_sources_only(tmp_path):
+    topic = params_of(tmp_path, GOOD | {"topics": {"games": {"steam": {"app_ids": [1]}, "hackernews": {"query": "game"}}}}).topics["games"]
+    assert topic.sources_named("") == ["hackernews", "steam"]
+    assert topic.sources_named("steam, replay") == ["steam"]
+    with pytest.raises(UnknownName, match="did you mean 'steam'"):
+        topic.sources_named("steem")
+    with pytest.raises(UnknownName, match="none of replay is a source of the topic"):
+        topic.sources_named("replay")
+
+
 def test_a_setting_that_can_not_be_read_is_named(monkeypatch):
     monkeypatch.setenv("GROUNDSWELL_AIRFLOW_PORT", "many")
     with pytest.raises(ParamsError, match="GROUNDSWELL_AIRFLOW_PORT: .*'many'"):

@@ -65,5 +65,5 @@ def test_without_a_range_it_is_all_from_the_first_window_to_the_last(tmp_path):
     )
     with pytest.raises(LakeError, match="1 of 6 partitions.*steam/games/2026-10-19"):
         coverage("games", ["replay", "steam"], None, settings=settings)
-    with pytest.raises(LakeError, match="no window of films is in the lake"):
+    with pytest.raises(LakeError, match="no day of films is in the lake"):
         coverage("films", ["replay"], None, settings=settings)

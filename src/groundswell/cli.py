@@ -50,14 +50,18 @@ def annotate(window: WindowOption, topic: TopicOption = None) -> None:
 
 
 @app.command()
-def validate(window: WindowOption, topic: TopicOption = None) -> None:
+def validate(
+    window: WindowOption,
+    topic: TopicOption = None,
+    sources: Annotated[str, typer.Option(help="Only these of the topic's sources, e.g. steam,replay; left out: all.")] = "",
+) -> None:
     """Check a window's raw posts; the good ones go to lake/valid, the others to lake/quarantine with a reason."""
     settings, params = _configured()
     windows = parse_windows(window)
     from groundswell.validate import validate as stage
 
     name, wanted = params.topic_named(topic)
-    _report(stage(name, wanted.sources, windows, settings=settings, params=params.validate_))
+    _report(stage(name, wanted.sources_named(sources), windows, settings=settings, params=params.validate_))
 
 
 @app.command()
@@ -71,7 +75,7 @@ def coverage(
     from groundswell.coverage import coverage as stage
 
     name, wanted = params.topic_named(topic)
-    _report(stage(name, wanted.sources, windows, settings=settings))
+    _report(stage(name, wanted.sources, windows, settings=settings, unit=params.collect.window))
 
 
 @app.command()

@@ -63,6 +63,17 @@ class Topic(Section):
     def sources(self) -> list[str]:
         return [name for name in type(self).model_fields if getattr(self, name) is not None]
 
+    def sources_named(self, names: str) -> list[str]:
+        """The topic's sources that are among ``names`` (between commas; empty: all of them); `UnknownName` for no source, and for none left."""
+        wanted = [name.strip() for name in names.split(",") if name.strip()]
+        for name in wanted:
+            if name not in type(self).model_fields:
+                raise UnknownName(f"source {name!r} does not exist{nearest(name, type(self).model_fields)}")
+        chosen = [name for name in self.sources if not wanted or name in wanted]
+        if not chosen:
+            raise UnknownName(f"none of {', '.join(wanted)} is a source of the topic in params.yaml: it has {', '.join(self.sources) or 'none'}")
+        return chosen
+
 
 class CollectParams(Section):
     window: Literal["day", "hour"] = "day"

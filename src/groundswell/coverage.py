@@ -18,13 +18,13 @@ _NAMED = 5
 """How many missing windows a message names; the report has them all."""
 
 
-def coverage(topic: str, sources: list[str], windows: list[Window] | None, *, settings: Settings) -> dict:
+def coverage(topic: str, sources: list[str], windows: list[Window] | None, *, settings: Settings, unit: str = "day") -> dict:
     """Rows and status of every source's windows; `LakeError` when one is not complete in ``lake/valid``.
 
-    ``windows`` None: all from the topic's first collected window to its last.
+    ``windows`` None: all of ``unit`` (day, hour) from the topic's first collected one to its last.
     """
     lake = Lake(settings.lake)
-    windows = windows or _all_between(lake, topic)
+    windows = windows or _all_between(lake, topic, unit)
     parts = {source: {window.key: _state(lake, source, topic, window) for window in windows} for source in sources}
     missing = [
         f"{source}/{topic}/{key} ({state['status']})"
@@ -49,10 +49,10 @@ def coverage(topic: str, sources: list[str], windows: list[Window] | None, *, se
     return report
 
 
-def _all_between(lake: Lake, topic: str) -> list[Window]:
-    collected = [partition.window for partition in lake.partitions("raw", topic=topic)]
+def _all_between(lake: Lake, topic: str, unit: str) -> list[Window]:
+    collected = [partition.window for partition in lake.partitions("raw", topic=topic) if partition.window.unit == unit]
     if not collected:
-        raise LakeError(f"no window of {topic} is in the lake ({lake.root}): collect some first")
+        raise LakeError(f"no {unit} of {topic} is in the lake ({lake.root}): collect some first")
     return parse_windows(f"{min(collected)}..{max(collected)}")
 
 

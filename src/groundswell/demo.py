@@ -18,7 +18,7 @@ from pathlib import Path
 from groundswell import processes, stack
 from groundswell.airflow_api import ENDED, Airflow, pools
 from groundswell.config import Params, Settings
-from groundswell.errors import StackError
+from groundswell.errors import ParamsError, StackError
 from groundswell.files import write_json
 from groundswell.http import Http
 from groundswell.status import champion, windows
@@ -68,6 +68,8 @@ class Timings:
 
 def demo(settings: Settings, params: Params, *, wanted: tuple[Window, Window] = WINDOWS, say=print) -> dict:
     """Run the loop once; returns what ``var/demo.json`` holds. Whatever happens, what was started is stopped on the way out."""
+    if params.collect.window != "day":
+        raise ParamsError(f"the demo collects days, params.yaml says collect.window: {params.collect.window}; set day, or use: make up")
     settings = stack.settings_of_the_stack(settings)
     before = stack.running(settings)
     if before:

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from groundswell.config import PrepareParams, Settings
 from groundswell.duplicates import connected, near_clusters
-from groundswell.errors import DatasetError
+from groundswell.errors import DatasetError, LakeError
 from groundswell.files import replacing_folder, write_json
 from groundswell.labelling import decided, mapped, outvoted, require_provenances
 from groundswell.lake import Lake, Partition, write_parquet
@@ -57,6 +57,7 @@ def prepare(topic: str, *, settings: Settings, params: PrepareParams) -> dict:
     """Make the data set of ``topic``; the report counts every row that came in, and where or why not it went on."""
     lake = Lake(settings.lake)
     valid, labels = lake.partitions("valid", topic=topic), lake.partitions("labels", topic=topic)
+    read = _described_partitions(lake, valid, labels)
     dropped: Counter[str] = Counter()
     posts = _posts(lake, valid, topic, dropped)
     rows, disputes = _labelled(topic, posts, _annotations(lake, labels, topic), params, dropped)
@@ -70,7 +71,7 @@ def prepare(topic: str, *, settings: Settings, params: PrepareParams) -> dict:
     tables, tokens = _tables(rows, split, groups, params)
     manifest = {
         "topic": topic,
-        "partitions": {**lake.manifest(valid), **{f"labels/{key}": value for key, value in lake.manifest(labels).items()}},
+        "partitions": read,
         "windows": sorted({partition.window.key for partition in valid}),
         "sources": dict(sorted(Counter(post["source"] for post in posts).items())),
         "splits": {name: _described(tables[name]) for name in SPLITS},
@@ -79,6 +80,9 @@ def prepare(topic: str, *, settings: Settings, params: PrepareParams) -> dict:
         "vocabulary_sha256": vocabulary_sha256(),
         "params": params.model_dump(mode="json"),
     }
+    if (now := _described_partitions(lake, valid, labels)) != read:
+        changed = sorted(key for key in read if now.get(key) != read[key])
+        raise LakeError(f"{len(changed)} partitions changed while they were read, {changed[0]} for one: a backfill is under way; run prepare again")
     _write(settings.dataset(topic), tables, tokens, leaks, manifest)
     report = {
         "stage": "prepare",
@@ -97,6 +101,11 @@ def prepare(topic: str, *, settings: Settings, params: PrepareParams) -> dict:
     }
     write_json(report, settings.report("prepare", topic))
     return report
+
+
+def _described_partitions(lake: Lake, valid: list[Partition], labels: list[Partition]) -> dict[str, dict]:
+    """Key → what lies there now: taken before the first row is read and after the last, so that the manifest names what was read."""
+    return {**lake.manifest(valid), **{f"labels/{key}": value for key, value in lake.manifest(labels).items()}}
 
 
 def _posts(lake: Lake, partitions: list[Partition], topic: str, dropped: Counter) -> list[dict]:

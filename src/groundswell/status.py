@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from groundswell import processes, stack
 from groundswell.config import Params, Settings
 from groundswell.lake import Lake, footer
+from groundswell.ledger import Ledger
 
 
 def status(settings: Settings, params: Params) -> dict:
@@ -26,9 +26,8 @@ def status(settings: Settings, params: Params) -> dict:
 
 def champion(settings: Settings, topic: str) -> dict | None:
     """The last line of the topic's promotion ledger: which version is champion, since when, by whom."""
-    ledger = settings.root / "ledger" / f"{topic}.jsonl"
-    lines = ledger.read_text(encoding="utf-8").splitlines() if ledger.exists() else []
-    return json.loads(lines[-1]) if lines else None
+    entries = Ledger(settings, topic).entries()
+    return entries[-1].as_dict() if entries else None
 
 
 def windows(settings: Settings, topic: str) -> dict[str, dict[str, int]]:

@@ -30,7 +30,6 @@ MIDNIGHT = datetime(2026, 10, 20, tzinfo=UTC)
         ({"conf": {"window": "2026-10-01"}, "partition_key": "2026-10-19", "run_after": MIDNIGHT}, "2026-10-01"),
         ({"conf": {"window": "2026-10-01..2026-10-03"}}, "2026-10-01..2026-10-03"),
         ({"conf": None, "partition_key": "2026-10-19", "run_after": datetime(2030, 1, 1, tzinfo=UTC)}, "2026-10-19"),
-        ({"partition_key": "2026-10-19T05"}, "2026-10-19T05"),
         ({"data_interval_start": MIDNIGHT, "data_interval_end": datetime(2026, 10, 21, tzinfo=UTC), "run_after": MIDNIGHT}, "2026-10-20"),
         ({"data_interval_start": MIDNIGHT, "data_interval_end": MIDNIGHT, "run_after": MIDNIGHT}, "2026-10-19"),
         ({"run_after": datetime(2026, 10, 20, 17, 30, tzinfo=UTC)}, "2026-10-19"),
@@ -43,6 +42,14 @@ def test_the_window_of_a_run(run, key):
 
 def test_an_hour_when_windows_are_hours():
     assert partition_of(run_with(run_after=datetime(2026, 10, 20, 0, 30, tzinfo=UTC)), "hour") == "2026-10-19T23"
+    assert partition_of(run_with(partition_key="2026-10-19T05"), "hour") == "2026-10-19T05"
+
+
+@pytest.mark.parametrize(("key", "unit"), [("2026-10-19T05", "day"), ("2026-10-19", "hour")])
+def test_a_window_of_the_other_length_fails_for_good(key, unit):
+    """Both lengths side by side in one lake would count a post twice."""
+    with pytest.raises(AirflowFailException, match=f"is no {unit}"):
+        partition_of(run_with(partition_key=key), unit)
 
 
 @pytest.mark.parametrize("key", ["yesterday", "2026-02-30", "2026-10-19..2026-10-01", "../2026-10-19"])
