@@ -25,7 +25,8 @@ answer; no answer within `promote.approval_timeout_hours` is a rejection. `skip_
 - `prepare`: too few rows of a class, or one class only: more windows, more labels.
 - `train`: see its MLflow run. Clearing it trains again with the same seed on the same data.
 - `seal`: the DVC remote is out of reach, or another DVC command holds the repository. Clear it; nothing is promoted that is not sealed.
-- `promote`: the registry was out of reach; the alias is where it was. Clear it.
+- `promote`: the registry was out of reach; the alias is where it was. Clear it. Where another run judged since, the verdict that was approved here
+  is no more: it is refused, and that run's approval decides.
 - `verify`: the alias moved but serving does not answer with it: look at serving's log and `/v1/model` (`trouble`).
   Back to the last champion: `groundswell rollback --by YOU`.
 """
@@ -74,7 +75,8 @@ with DAG(
         response_timeout=timedelta(hours=promotion.approval_timeout_hours),
         assigned_users=[{"id": name, "name": name} for name in promotion.approvers],
     )
-    promote = stage("promote", options={"by": "{{ decided_by(ti, dag_run) }}"}, trigger_rule="none_failed_min_one_success")
+    approved = {"by": "{{ decided_by(ti, dag_run) }}", "verdict": "{{ ti.xcom_pull(task_ids='judge')['digest'] }}"}
+    promote = stage("promote", options=approved, trigger_rule="none_failed_min_one_success")
     verify = stage("verify", options={"version": "{{ ti.xcom_pull(task_ids='promote')['champion_version'] }}"})
 
     decided = decide(judge.output)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -79,6 +80,29 @@ def _raise(version):
     raise RuntimeError
 
 
+def test_one_at_a_time_holds_the_ledger_and_who_comes_second_waits(ledger):
+    is_in = threading.Event()
+
+    def second():
+        with ledger.alone():
+            is_in.set()
+
+    with ledger.alone():
+        waiting = threading.Thread(target=second, daemon=True)
+        waiting.start()
+        assert not is_in.wait(0.3)
+    assert is_in.wait(10)
+
+
+def test_another_verdict_than_the_approved_one_is_refused_before_anything_is_asked(tmp_path):
+    from groundswell.config import Settings
+
+    settings = Settings(project=tmp_path, mlflow_uri="http://127.0.0.1:9")
+    approved, found = _verdict(settings, "5", "4"), _verdict(settings, "6", "4")
+    with pytest.raises(JudgeRefused, match=f"approved was the verdict {approved}, .* now holds {found} on version 6"):
+        _promote(settings, verdict_digest=approved)
+
+
 # --- the stages -------------------------------------------------------------------------------------------------------
 
 
@@ -95,8 +119,8 @@ def _verdict(settings, challenger, champion=None, verdict="PROMOTE", **changes):
     return found["digest"]
 
 
-def _promote(settings, by="ann"):
-    return promote("games", by=by, settings=settings, params=PromoteParams(), now=NOW)
+def _promote(settings, by="ann", verdict_digest=None):
+    return promote("games", by=by, verdict_digest=verdict_digest, settings=settings, params=PromoteParams(), now=NOW)
 
 
 def _rollback(settings):
@@ -129,6 +153,38 @@ def test_promote_moves_the_alias_tags_the_one_before_and_writes_one_line(setting
     again = _promote(settings, by="somebody else")
     assert again["is_moved"] is False and again["champion_version"] == "2"
     assert Ledger(settings, "games").entries() == [first, second]
+
+
+@pytest.mark.slow
+def test_the_verdict_that_was_approved_is_the_one_that_counts(settings):
+    version = register(settings, "good", dataset_md5=OTHER_DATA)
+    digest = _verdict(settings, version)
+    with pytest.raises(JudgeRefused, match="approved was the verdict d5"):
+        _promote(settings, verdict_digest="d5")
+    assert _champion(settings) is None
+    assert _promote(settings, verdict_digest=digest)["entry"]["verdict_digest"] == digest
+    assert _champion(settings) == version
+
+
+@pytest.mark.slow
+def test_a_rollback_in_the_middle_of_a_promotion_waits_for_its_end(settings, monkeypatch):
+    champion = _reign(settings, 2)
+    version = register(settings, "good", dataset_md5=OTHER_DATA)
+    _verdict(settings, version, champion)
+    real, reports = tracking.set_alias, []
+    rolling = threading.Thread(target=lambda: reports.append(_rollback(settings)), daemon=True)
+
+    def slow(*given):
+        monkeypatch.setattr(tracking, "set_alias", real)
+        rolling.start()
+        rolling.join(4)  # announced, not moved: time enough for a rollback that does not wait
+        real(*given)
+
+    monkeypatch.setattr(tracking, "set_alias", slow)
+    _promote(settings)
+    rolling.join(60)
+    assert [(entry.before, entry.after) for entry in Ledger(settings, "games").entries()] == [(None, "1"), ("1", "2"), ("2", "3"), ("3", "2")]
+    assert reports[0]["champion_version"] == _champion(settings) == "2"
 
 
 @pytest.mark.slow

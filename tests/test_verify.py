@@ -7,6 +7,7 @@ import pytest
 
 from groundswell.config import PromoteParams, Settings
 from groundswell.errors import RegistryError, StackError
+from groundswell.ledger import Entry, Ledger
 from groundswell.verify import verify
 
 PARAMS = PromoteParams(serving_timeout_seconds=10)
@@ -80,7 +81,10 @@ def test_what_is_named_must_be_what_answers(tmp_path):
 def test_without_a_version_the_ledger_says_which(tmp_path):
     with pytest.raises(RegistryError, match="nothing of games was promoted yet"):
         Serving("2").verify(tmp_path, None)
-    ledger = tmp_path / "ledger" / "games.jsonl"
-    ledger.parent.mkdir()
-    ledger.write_text('{"to": "1"}\n{"to": "2"}\n')
+    ledger = Ledger(Settings(home=tmp_path), "games")
+    for version in ("1", "2"):
+        ledger.append(Entry("2026-11-02T08:00:00Z", "ann", "promote", None, version, None))
+    assert Serving("2").verify(tmp_path, None)["version"] == "2"
+    with ledger.path.open("a") as file:
+        file.write('{"at": "2026-1')  # a power cut
     assert Serving("2").verify(tmp_path, None)["version"] == "2"

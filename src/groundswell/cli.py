@@ -124,12 +124,16 @@ def judge(topic: TopicOption = None) -> None:
 
 
 @app.command()
-def promote(by: ByOption, topic: TopicOption = None) -> None:
+def promote(
+    by: ByOption,
+    topic: TopicOption = None,
+    verdict: Annotated[str | None, typer.Option(help="Digest of the verdict that was approved: no other is acted upon.")] = None,
+) -> None:
     """Make the judged challenger the champion: load it as serving does, move the alias, write the ledger."""
     settings, params = _configured()
     from groundswell.promote import promote as stage
 
-    _report(stage(params.topic_named(topic)[0], by=by, settings=settings, params=params.promote, now=_now()))
+    _report(stage(params.topic_named(topic)[0], by=by, verdict_digest=verdict, settings=settings, params=params.promote, now=_now()))
 
 
 @app.command()

@@ -1,15 +1,18 @@
 """The ledger: who made which version champion, when, from what, on which verdict. Lines are added, never changed.
 
 Reads and writes ``ledger/<topic>.jsonl``. A move of the alias is announced in ``ledger/<topic>.pending.json`` before it is made: a
-process killed between the move and its line leaves the announcement, from which the next call writes the line, once.
+process killed between the move and its line leaves the announcement, from which the next call writes the line, once. Who makes a
+move holds ``ledger/<topic>.lock`` meanwhile, lest somebody else takes a move under way for one cut short.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -49,6 +52,14 @@ class Ledger:
     def __init__(self, settings: Settings, topic: str):
         self.path = settings.root / "ledger" / f"{topic}.jsonl"
         self._pending = self.path.with_suffix(".pending.json")
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """One process at a time: whoever comes second waits. To be held from `settle` to the end of the `move`."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.path.with_suffix(".lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def entries(self) -> list[Entry]:
         """Every line, the oldest first; a line that a power cut tore is passed over with a warning."""

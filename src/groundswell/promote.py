@@ -3,7 +3,8 @@
 Reads the judge's verdict, the registry and the ledger. Writes the alias ``champion`` (set, never deleted first), a tag on the
 version that reigned before, and a line of ``ledger/<topic>.jsonl``. A candidate is fetched anew and must load and answer by the
 code that serves it, before anything moves. Killed anywhere and run again, it ends the same. Refuses a verdict that is not
-PROMOTE, was edited, was acted upon already, or speaks of other versions than the aliases do now.
+PROMOTE, is not the approved one, was edited, was acted upon already, or speaks of other versions than the aliases do now.
+One promotion or rollback of a topic runs at a time: the next one waits.
 """
 
 from __future__ import annotations
@@ -28,9 +29,25 @@ PREVIOUS = "previous_champion"
 log = logging.getLogger(__name__)
 
 
-def promote(topic: str, *, by: str, settings: Settings, params: PromoteParams, now: datetime) -> dict:
-    """Make the challenger that the verdict speaks of the champion; the report says from which version to which."""
-    ledger, verdict = Ledger(settings, topic), _verdict(settings, topic)
+def promote(topic: str, *, by: str, settings: Settings, params: PromoteParams, now: datetime, verdict_digest: str | None = None) -> dict:
+    """Make the challenger that the verdict speaks of the champion; the report says from which version to which.
+
+    ``verdict_digest``: the verdict that was approved; any other is refused. None: whichever the judge wrote last.
+    """
+    ledger = Ledger(settings, topic)
+    with ledger.alone():
+        return _promote(ledger, topic, by, settings, now, verdict_digest)
+
+
+def rollback(topic: str, *, by: str, settings: Settings, params: PromoteParams, now: datetime) -> dict:
+    """Go back to the last champion before the present one that still loads and answers; broken ones are passed over, and named."""
+    ledger = Ledger(settings, topic)
+    with ledger.alone():
+        return _roll_back(ledger, topic, by, settings, now)
+
+
+def _promote(ledger: Ledger, topic: str, by: str, settings: Settings, now: datetime, verdict_digest: str | None) -> dict:
+    verdict = _verdict(settings, topic, verdict_digest)
     champion = _champion(settings, topic)
     ledger.settle(champion)
     candidate, digest = verdict["challenger_version"], verdict["digest"]
@@ -46,9 +63,8 @@ def promote(topic: str, *, by: str, settings: Settings, params: PromoteParams, n
     return _report(settings, topic, "promote", ledger, candidate, is_moved=True)
 
 
-def rollback(topic: str, *, by: str, settings: Settings, params: PromoteParams, now: datetime) -> dict:
-    """Go back to the last champion before the present one that still loads and answers; broken ones are passed over, and named."""
-    ledger, champion = Ledger(settings, topic), _champion(settings, topic)
+def _roll_back(ledger: Ledger, topic: str, by: str, settings: Settings, now: datetime) -> dict:
+    champion = _champion(settings, topic)
     settled = ledger.settle(champion)
     if settled and settled.action == "rollback":
         return _report(settings, topic, "rollback", ledger, settled.after, is_moved=False)
@@ -63,7 +79,7 @@ def rollback(topic: str, *, by: str, settings: Settings, params: PromoteParams, 
     return _report(settings, topic, "rollback", ledger, target, is_moved=True) | {"skipped": skipped}
 
 
-def _verdict(settings: Settings, topic: str) -> dict:
+def _verdict(settings: Settings, topic: str, approved: str | None) -> dict:
     path = settings.report("judge", topic)
     try:
         verdict = json.loads(path.read_text(encoding="utf-8"))
@@ -75,6 +91,11 @@ def _verdict(settings: Settings, topic: str) -> dict:
         raise JudgeRefused(f"{path} is not what the judge wrote (its digest differs): run groundswell judge --topic {topic} again")
     if verdict["topic"] != topic:
         raise JudgeRefused(f"{path} judges topic {verdict['topic']}, expected {topic}: run groundswell judge --topic {topic} again")
+    if approved is not None and approved != verdict["digest"]:
+        raise JudgeRefused(
+            f"approved was the verdict {approved}, but {path} now holds {verdict['digest']} on version {verdict['challenger_version']}: "
+            "it was judged anew since, and what it says now needs an approval of its own"
+        )
     if verdict["verdict"] != "PROMOTE":
         raise JudgeRefused(
             f"the verdict on version {verdict['challenger_version']} is {verdict['verdict']}, not PROMOTE: {' '.join(verdict['reasons'])}"

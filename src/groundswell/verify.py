@@ -7,7 +7,6 @@ version does not answer in time: the alias has moved by then, so this is the las
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from groundswell.config import PromoteParams, Settings
 from groundswell.errors import RegistryError, SourceError, StackError
 from groundswell.files import write_json
 from groundswell.http import Http
+from groundswell.ledger import Ledger
 from groundswell.schema import registered_model
 
 log = logging.getLogger(__name__)
@@ -78,8 +78,8 @@ def _model(http: Http, url: str) -> tuple[dict, str]:
 
 
 def _last_promoted(settings: Settings, topic: str) -> str:
-    ledger = settings.root / "ledger" / f"{topic}.jsonl"
-    lines = ledger.read_text(encoding="utf-8").splitlines() if ledger.exists() else []
-    if not lines:
-        raise RegistryError(f"nothing of {topic} was promoted yet ({ledger}): promote first, or name a version")
-    return str(json.loads(lines[-1])["to"])
+    ledger = Ledger(settings, topic)
+    entries = ledger.entries()
+    if not entries:
+        raise RegistryError(f"nothing of {topic} was promoted yet ({ledger.path}): promote first, or name a version")
+    return entries[-1].after

@@ -144,7 +144,7 @@ def test_an_event_from_outside_retrains_and_the_approver_goes_into_the_ledger(lo
     loop.admin.answer(loop.question(started), "Approve")
     run = loop.admin.wait_for_run("retrain", started, seconds=60)
     assert (run["state"], loop.states("retrain", started)["verify"]) == ("success", "success")
-    assert loop.calls("promote") == [{"stage": "promote", "topic": "games", "by": "admin"}]
+    assert loop.calls("promote") == [{"stage": "promote", "topic": "games", "by": "admin", "verdict": "d1"}]
     assert loop.calls("verify") == [{"stage": "verify", "topic": "games", "version": "7"}]
     assert loop.admin.links("retrain", started, "judge") == {"MLflow run": f"{loop.settings.mlflow_uri}/#/runs/r1"}
 
