@@ -5,7 +5,7 @@ BIN := .venv/bin
 FIND_LINKS = $(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null || echo $$PIP_FIND_LINKS)
 UV_OPTIONS = --quiet --compile-bytecode $(if $(FIND_LINKS),--find-links $(firstword $(FIND_LINKS)),--torch-backend cpu)
 
-.PHONY: help demo up down status test test-containers lint install lock clean
+.PHONY: help demo up down status shell test test-containers lint install lock clean
 .DEFAULT_GOAL := help
 
 help: ## This list.
@@ -61,6 +61,9 @@ lock: .venv/.done ## Resolve requirements/*.in anew into the lock files.
 	  ../$(BIN)/uv pip compile --quiet --python-version 3.11 --no-header --no-annotate --find-links "$(firstword $(FIND_LINKS))" \
 	    $${name%%:*}.in -o $${name##*:}.lock; done
 	sed -i 's/^\(torch==[0-9.]*\)+cpu/\1/' requirements/pipeline.lock
+
+shell: install ## A shell in which groundswell, airflow, dvc and mlflow talk to the embedded stack.
+	@$(BIN)/groundswell shell
 
 clean: down ## Remove var/: lake, models, runs, logs.
 	rm -rf var
