@@ -106,6 +106,17 @@ def test_a_window_without_posts_is_refused(collected):
         annotate("games", parse_windows("2026-10-19..2026-10-20"), settings=collected, params=AnnotateParams())
 
 
+def test_a_damaged_window_is_said(collected):
+    path = Lake(collected.lake).partition("raw", "steam", "games", DAY).path
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4] + b"\x00" * 400 + whole[404:])
+    try:
+        with pytest.raises(LakeError, match="source=steam.*can't be read as Parquet"):
+            annotate("games", [DAY], settings=collected, params=AnnotateParams())
+    finally:
+        path.write_bytes(whole)
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -45,6 +45,15 @@ def test_ids_of_others_at_the_paths_are_hidden_too():
     assert raw["odd"] is None and raw[NAMES.of("otter_77")] == 1.5
 
 
+@pytest.mark.parametrize("value", [76561, 76561.0])
+def test_an_id_that_is_a_number_is_hidden_wherever_it_stands(value):
+    assert json.loads(NAMES.hider("76561").record({"parent": value, "n": 76562.0, "half": 76561.5})) == {
+        "parent": NAMES.of("76561"),
+        "n": 76562.0,
+        "half": 76561.5,
+    }
+
+
 @given(st.text(), st.one_of(st.none(), st.text(min_size=1)))
 def test_any_text_of_any_author_can_be_stored(text, author):
     NAMES.hider(author).text(text).encode("utf-8")

@@ -13,7 +13,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from groundswell.config import AnnotateParams, Settings
 from groundswell.errors import LakeError, SourceError
@@ -34,7 +33,7 @@ POSTS_PER_PAGE = 500
 def annotate(topic: str, windows: list[Window], *, settings: Settings, params: AnnotateParams, transport: BaseTransport | None = None) -> dict:
     """Fetch labels into ``lake/labels``; the report counts posts asked about and labels got, a source and window each.
 
-    `LakeError` where a window has no posts' partition at all; `SourceError` where the annotator can't be understood.
+    `LakeError` where a window has no posts' partition at all or a damaged one; `SourceError` where the annotator can't be understood.
     """
     if not settings.annotator_url:
         return {
@@ -68,7 +67,7 @@ def _posts(lake: Lake, topic: str, windows: list[Window]) -> dict[Window, list[P
 
 
 def _annotate_one(lake: Lake, posts: Partition, http: Http, settings: Settings, params: AnnotateParams) -> dict:
-    asked = _unlabelled(posts)
+    asked = _unlabelled(lake, posts)
     rows = []
     for start in range(0, len(asked), POSTS_PER_PAGE):
         rows += _page(posts, asked[start : start + POSTS_PER_PAGE], http, settings, params)
@@ -83,9 +82,9 @@ def _annotate_one(lake: Lake, posts: Partition, http: Http, settings: Settings, 
     }
 
 
-def _unlabelled(posts: Partition) -> list[str]:
+def _unlabelled(lake: Lake, posts: Partition) -> list[str]:
     """Ids of the posts that no person and no data set has labelled."""
-    table = pq.ParquetFile(posts.path).read(columns=["post_id", "label_provenance"])
+    table = lake.read(posts)
     pairs = zip(table.column("post_id").to_pylist(), table.column("label_provenance").to_pylist(), strict=True)
     return [post_id for post_id, provenance in pairs if provenance not in JUDGING_PROVENANCES]
 

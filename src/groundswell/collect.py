@@ -7,6 +7,7 @@ not over, or beyond the source's look-back. The same window again is the same fi
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -129,13 +130,15 @@ class _Job:
         """The canonical post: everything that could hold the author's id goes through the pseudonyms."""
         hide = self.pseudonyms.hider(found.author)
         given = {name: getattr(found, name) for name in ("created_at", "edited_at", "likes", "reposts", "replies", "score")}
+        author = self.pseudonyms.of(found.author)
         hidden = {name: hide.text(getattr(found, name)) for name in ("post_id", "text", "lang", "kind", "parent_id", "native_label", "label", "url")}
+        hidden["post_id"] = hidden["post_id"] or _content_id(found.created_at, author, hidden["text"])
         return {
             **given,
             **hidden,
             "source": self.network.name,
             "topic": self.topic,
-            "author": self.pseudonyms.of(found.author),
+            "author": author,
             "hashtags": hashtags(hidden["text"]),
             "label_provenance": found.label_provenance,
             "raw": hide.record(found.record),
@@ -153,6 +156,12 @@ class _Job:
         partition = self.lake.partition("raw", self.network.name, self.topic, window)
         described = self.lake.write(partition, pa.Table.from_pylist(kept, schema=POST), metadata)
         return {"window": window.key, "rows": described["rows"], "sha256": described["sha256"], "dropped": dict(+dropped)}
+
+
+def _content_id(created_at: datetime, author: str | None, text: str | None) -> str:
+    """An id for a post that has none, of what is written only: with a native author in it, whoever guesses one could try it out."""
+    content = "\0".join((created_at.isoformat(), author or "", text or ""))
+    return "c" + hashlib.sha256(content.encode("utf-8")).hexdigest()[:20]
 
 
 def _first_of_each(rows: list[dict]) -> list[dict]:

@@ -72,7 +72,7 @@ class Hider:
         if isinstance(value, list):
             return [self._walk(child, paths) for child in value]
         if () in paths and value not in (None, ""):
-            return self._pseudonyms.of(str(value).strip())
+            return self._pseudonyms.of(_as_word(value))
         return self.text(value) if isinstance(value, str) else self._number(value)
 
     def _number(self, value):
@@ -81,9 +81,15 @@ class Hider:
             return None
         is_id = (
             self._author is not None
-            and isinstance(value, int)
+            and isinstance(value, int | float)
             and not isinstance(value, bool)
             and len(self._author) >= 5
-            and str(value) == self._author
+            and _as_word(value) == self._author
         )
         return self._name if is_id else value
+
+
+def _as_word(value) -> str:
+    """A record's id as its source names the author: ``12345.0`` is the author ``12345``."""
+    is_whole = isinstance(value, float) and value.is_integer()
+    return str(int(value) if is_whole else value).strip()

@@ -1,6 +1,7 @@
 """replay: every format and time, and a message with file, row and column for every file that can't be trusted."""
 
 import csv
+import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,9 +28,11 @@ ROWS = [
 ]
 
 
-def replayed(tmp_path, windows=(DAY,), topic_name="games", **section):
+def replayed(tmp_path, windows=(DAY,), topic_name="games", key=None, **section):
     """The rows of ``windows`` together, after collecting them from a corpus."""
     settings = settings_at("http://platform.test", tmp_path)
+    if key:
+        settings = settings.model_copy(update={"pseudonym_key": key})
     topic = Topic(replay=ReplayTopic(**{"columns": COLUMNS, **section}))
     collect("replay", topic_name, topic, list(windows), settings=settings, params=CollectParams(), now=NOW)
     lake = Lake(settings.lake)
@@ -105,6 +108,89 @@ def test_rows_without_ids_get_one_of_their_content(tmp_path):
     assert len({row["post_id"] for row in first}) == 2
 
 
+def test_what_is_not_mapped_never_reaches_the_lake(tmp_path):
+    path = write(tmp_path, "corpus.csv", "post_id,created_at,text,user\n1,2026-10-19,fine,brisk_heron\n")
+    (row,) = replayed(tmp_path / "a", path=path, columns={"post_id": "post_id", "created_at": "created_at", "text": "text"})
+    assert json.loads(row["raw"]) == {"post_id": "1", "created_at": "2026-10-19", "text": "fine"}
+    path = write(
+        tmp_path, "corpus.jsonl", '{"t": "2026-10-19", "x": "fine", "user_id": 90001, "screen_name": "brisk_heron", "user": {"n": "brisk_heron"}}\n'
+    )
+    (row,) = replayed(tmp_path / "b", path=path, columns={"created_at": "t", "text": "x", "author": "user_id"})
+    assert json.loads(row["raw"]) == {"t": "2026-10-19", "x": "fine", "user_id": row["author"]}
+    assert not any(b"heron" in file.read_bytes() for file in tmp_path.glob("?/lake/**/*.parquet"))
+
+
+def test_an_id_of_the_content_tells_nobody_the_author(tmp_path):
+    """Whoever reads the lake and guesses a handle must not be able to try it out: with another key the id is another."""
+    path = write(tmp_path, "corpus.csv", "when,said,by\n2026-10-19,I am brisk_heron,brisk_heron\n2026-10-19,I am brisk_heron,sly_otter\n")
+    columns = {"created_at": "when", "text": "said", "author": "by"}
+    first, again, elsewhere = (
+        [row["post_id"] for row in replayed(tmp_path / home, key=key, path=path, columns=columns)]
+        for home, key in (("a", "a-key-of-the-tests"), ("b", "a-key-of-the-tests"), ("c", "another-key-of-tests"))
+    )
+    assert first == again
+    assert len({*first, *elsewhere}) == 4
+
+
+def test_the_content_of_an_id_is_what_the_lake_shows(tmp_path):
+    """So the id can't be used to try handles out in the place of a pseudonym, be it in the author or in the text."""
+    path = write(tmp_path, "corpus.csv", "when,said,by\n2026-10-19,I am brisk_heron,brisk_heron\n")
+    (row,) = replayed(tmp_path, path=path, columns={"created_at": "when", "text": "said", "author": "by"})
+    content = "\0".join((row["created_at"].isoformat(), row["author"], row["text"]))
+    assert row["author"] in row["text"]
+    assert row["post_id"] == "c" + hashlib.sha256(content.encode()).hexdigest()[:20]
+
+
+def numbered(tmp_path, kind, **values):
+    """A corpus of one row whose ``values`` are numbers, as ``kind``."""
+    record = {"when": "2026-10-19T10:00:00Z", "said": "x", **values}
+    if kind == "parquet":
+        pq.write_table(pa.Table.from_pylist([record]), tmp_path / "c.parquet")
+        return tmp_path / "c.parquet"
+    return write(tmp_path, "c.jsonl", json.dumps(record) + "\n")
+
+
+NUMBERED = {"created_at": "when", "text": "said", "post_id": "id", "author": "by", "label": "stars"}
+
+
+@pytest.mark.parametrize("kind", ["parquet", "jsonl"])
+def test_numbers_with_a_point_are_the_same_words_as_without(tmp_path, kind):
+    """A column with a hole in it comes out of many tools as floats."""
+    columns = {**NUMBERED, "parent_id": "up"}
+    (pointed,) = replayed(tmp_path / "a", path=numbered(tmp_path, kind, id=17.0, by=12345.0, stars=4.0, up=12345.0), columns=columns)
+    (whole,) = replayed(tmp_path / "b", path=numbered(tmp_path, kind, id=17, by=12345, stars=4, up=12345), columns=columns)
+    assert {**pointed, "raw": None} == {**whole, "raw": None}
+    assert (pointed["post_id"], pointed["label"]) == ("17", "4")
+    assert json.loads(pointed["raw"])["by"] == json.loads(pointed["raw"])["up"] == pointed["author"]
+
+
+def test_no_number_is_no_word(tmp_path):
+    (row,) = replayed(tmp_path, path=numbered(tmp_path, "jsonl", id=None, by=float("nan"), stars=float("nan")), columns=NUMBERED)
+    assert (row["author"], row["label"], row["label_provenance"]) == (None, None, None)
+    assert row["post_id"].startswith("c")
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("stars", 4.5), ("id", True), ("by", {"name": "brisk_heron"}), ("by", ["brisk_heron"]), ("id", float("inf"))]
+)
+def test_a_value_that_cannot_be_a_word_is_refused_with_its_place(tmp_path, column, value):
+    path = numbered(tmp_path, "jsonl", **({"id": 1, "by": 2, "stars": 3} | {column: value}))
+    with pytest.raises(CorpusError, match=rf"c.jsonl, row 1, column '{column}': expected a string or a whole number") as caught:
+        replayed(tmp_path, path=path, columns=NUMBERED)
+    assert "heron" not in str(caught.value)
+
+
+def test_a_damaged_page_is_refused_with_its_row(tmp_path):
+    path = tmp_path / "corpus.parquet"
+    rows = [{"id": str(number), "when": "2026-10-19", "said": f"text {number * 7919}", "mood": ""} for number in range(4096)]
+    pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=1024, compression="zstd", use_dictionary=False)
+    said = pq.read_metadata(path).row_group(2).column(2)
+    content = bytearray(path.read_bytes())
+    content[said.data_page_offset + 20 : said.data_page_offset + said.total_compressed_size] = b"\x00" * (said.total_compressed_size - 20)
+    with pytest.raises(CorpusError, match=r"corpus.parquet, row 2049, column unknown: .*damaged"):
+        replayed(tmp_path, path=write(tmp_path, "corpus.parquet", bytes(content)))
+
+
 def test_every_row_of_a_corpus_is_kept(tmp_path):
     path = write(tmp_path, "corpus.csv", as_csv([*ROWS, ["1", "2026-10-19T10:00:00Z", "the same id, another text", "Negative"]]))
     found = replayed(tmp_path, path=path)
@@ -139,6 +225,8 @@ BROKEN = {
         r"row 2, column 'when': expected a time like %d/%m/%Y",
     ),
     "short row": ("id,when,said,mood\n1,2026-10-19,a,\n2,2026-10-19\n", {}, r"corpus.csv, row 3, column 'said': the row has 2 columns only"),
+    "open quote": ('id,when,said,mood\n1,2026-10-19,a,\n2,2026-10-19,"b,\n3,2026-10-19,c,\n', {}, r"corpus.csv, row 3, column unknown: .*quote"),
+    "text after a quote": ('id,when,said,mood\n1,2026-10-19,"a" b,\n', {}, r"corpus.csv, row 2, column unknown: .*quote"),
     "not JSON": ('{"id": 1}\n{"id": \n', {"format": "jsonl"}, r"corpus.csv, row 2, column unknown: not JSON"),
     "no object": ("[1]\n", {"format": "jsonl"}, r"row 1.*expected a JSON object"),
     "not Parquet": ("id,when\n", {"format": "parquet"}, r"corpus.csv: the corpus is not Parquet"),

@@ -24,9 +24,12 @@ _HASHTAG = re.compile(r"(?<![\w&/])#(\w*[^\W\d_]\w*)")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A post as a platform gives it. ``author`` is the platform's own id: it must not leave `collect`."""
+    """A post as a platform gives it. ``author`` is the platform's own id: it must not leave `collect`.
 
-    post_id: str
+    ``post_id`` is None where a corpus gives none: `collect` makes one of what it writes, so that no id holds a native author.
+    """
+
+    post_id: str | None
     created_at: datetime
     text: str | None
     record: dict[str, Any]
@@ -114,7 +117,9 @@ def real(value) -> float | None:
 
 
 def word(value) -> str | None:
-    """An id or a name as a string: numbers too; None for empty ones and for anything else."""
+    """An id or a name as a string: whole numbers too, ``17.0`` as ``17``; None for empty ones and for anything else."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     return str(value).strip() or None

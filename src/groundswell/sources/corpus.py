@@ -1,7 +1,7 @@
 """Rows of a corpus file, whatever its format: CSV, TSV, JSONL or Parquet.
 
 Refuses, as a `CorpusError` that names file, row and column: a file that is not there or not of its format, bytes that are not
-in the encoding, a mapped column that is missing, a row that is too short to have it.
+in the encoding, a mapped column that is missing, a row that is too short to have it, a quote that is not closed, a damaged page.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from groundswell.errors import CorpusError, ParamsError, nearest
 FORMATS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 _LONGEST_FIELD = 16 * 1024 * 1024
+_ROWS_A_BATCH = 1024
+"""Also how near a message comes to the row where a Parquet file is damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,11 @@ class Row:
         return self.values[self.corpus.places[column]]
 
     def record(self) -> dict:
-        """All columns by name: what goes into ``raw``. Times and other kinds that JSON lacks become strings."""
-        pairs = zip(self.corpus.names, self.values, strict=False)
+        """The mapped columns by name: what goes into ``raw``. Times and other kinds that JSON lacks become strings.
+
+        Never the others: one that nobody described may hold a handle, and nothing would take it out.
+        """
+        pairs = ((column, self.get(column)) for column in self.corpus.places)
         return {name: value if isinstance(value, str | int | float | bool | list | dict | None) else str(value) for name, value in pairs}
 
 
@@ -125,14 +130,14 @@ def _table(path: Path, text: str, delimiter: str, has_header: bool, required: li
 
 def _numbered(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     csv.field_size_limit(_LONGEST_FIELD)
-    reader = csv.reader(_lines(text), delimiter=delimiter)
+    reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)  # else an open quote swallows the rest of the file unseen
     number = 0
     try:
         for number, values in enumerate(reader, start=1):
             if values:
                 yield number, values
     except csv.Error as error:
-        raise CorpusError(f"{path}, row {number + 1}, column unknown: {error}") from None
+        raise CorpusError(f"{path}, row {number + 1}, column unknown: {error}: is a quote in or around a field not closed or not doubled?") from None
 
 
 def _lines(text: str) -> Iterator[str]:
@@ -179,12 +184,20 @@ def _parquet(path: Path, required: list[str]) -> tuple[list[str], list[str], Ite
         raise CorpusError(f"{path}: the corpus can't be read: {error}") from None
     except pa.ArrowException as error:
         raise CorpusError(f"{path}: the corpus is not Parquet: {error}") from None
-    return file.schema_arrow.names, required, _batches(file)
+    return file.schema_arrow.names, required, _batches(path, file)
 
 
-def _batches(file) -> Iterator[tuple[int, tuple]]:
+def _batches(path: Path, file) -> Iterator[tuple[int, tuple]]:
+    """The rows, numbered; the footer was good, but a page may be damaged or hold what is no text or no time."""
+    import pyarrow as pa
+
     number = 0
-    for batch in file.iter_batches():
-        for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            number += 1
-            yield number, values
+    try:
+        for batch in file.iter_batches(batch_size=_ROWS_A_BATCH):
+            for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                number += 1
+                yield number, values
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        raise CorpusError(
+            f"{path}, row {number + 1}, column unknown: the Parquet file is damaged here or soon after, or holds what can't be read: {error}"
+        ) from None

@@ -1,13 +1,14 @@
 """A corpus file as if it were a network: CSV, TSV, JSONL or Parquet, its columns mapped to a post's by params.yaml.
 
 Reads the whole file once, whatever the number of windows. A file that can't be trusted (encoding, a missing mapped column, a
-time that is none) is a `CorpusError` naming file, row and column; rows are counted from 1, the header included. Rows without an
-id get one made of their content. Labels stay the corpus's own words; prepare maps them.
+time that is none, an id or a label that is no word) is a `CorpusError` naming file, row and column; rows are counted from 1, the
+header included. Only mapped columns are read. Rows without an id get one of their content from collect. Labels stay the corpus's
+own words; prepare maps them.
 """
 
 from __future__ import annotations
 
-import hashlib
+import math
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 
@@ -51,24 +52,28 @@ def _require_mapping(columns: dict[str, str]) -> None:
 
 def _found(row: Row, created: datetime, columns: dict[str, str], reading: Reading, clock: _Clock) -> Found:
     value = {name: row.get(column) for name, column in columns.items()}
-    label = word(value.get("label"))
+    words = {name: _word(row, columns[name]) if name in columns else None for name in ("post_id", "author", *WORDS)}
     text = value["text"]
     return Found(
-        post_id=word(value.get("post_id")) or _content_id(created, value.get("author"), text),
         created_at=created,
         text=text if isinstance(text, str) or text is None else str(text),
         record=row.record(),
-        author=word(value.get("author")),
         edited_at=clock.read(row, columns["edited_at"]) if value.get("edited_at") not in (None, "") else None,
-        label_provenance=reading.section.label_provenance if label else None,
-        **{name: word(value.get(name)) for name in WORDS},
+        label_provenance=reading.section.label_provenance if words["label"] else None,
+        **words,
         **{name: convert(value.get(name)) for name, convert in NUMBERS.items()},
     )
 
 
-def _content_id(created: datetime, author, text) -> str:
-    content = "\0".join((created.isoformat(), str(author or ""), str(text or "")))
-    return "c" + hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:20]
+def _word(row: Row, column: str) -> str | None:
+    """The id or name in ``column``; None where there is none. `CorpusError` for what would be lost as a word: never shown, it may be a handle."""
+    value = row.get(column)
+    found = word(value)
+    is_nothing = value is None or isinstance(value, str) or (isinstance(value, float) and math.isnan(value))
+    if found is None and not is_nothing:
+        where = f"{row.corpus.path}, row {row.number}, column {column!r}"
+        raise CorpusError(f"{where}: expected a string or a whole number, found {type(value).__name__}: make the column strings or map another")
+    return found
 
 
 class _Clock:
@@ -115,4 +120,4 @@ def _shown(value) -> str:
     return shown if len(shown) <= 40 else f"{len(shown)} characters"
 
 
-SOURCE = Source(name="replay", version=1, posts=posts, is_file=True)
+SOURCE = Source(name="replay", version=2, posts=posts, is_file=True)
