@@ -271,7 +271,7 @@ def _report(report: dict) -> None:
 
 def _heed_signals() -> None:
     """Ended gently, or its terminal closed: as by Ctrl-C, what was started is stopped."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # SIGINT too: a background job is started with it ignored
         signal.signal(number, signal.default_int_handler)
 
 

@@ -270,7 +270,7 @@ class TestTheWayOut:
             env={**os.environ, **project.environment},
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # as a shell starts a job in the background
         )
         wait_for(lambda: len(processes_of(project)) > 4, 60)
         process.send_signal(signal.SIGINT)
