@@ -11,6 +11,11 @@ from groundswell_context import partition_of
 from groundswell_links import RequestedRunLink
 from groundswell_operator import event_of
 
+from groundswell.window import parse_windows
+
+_LOOK_BACK = 100
+"""So many windows before the present one may have a retraining in the queue: days or hours, more than an approval may take."""
+
 
 def next_step(verdict: dict, *, is_approval_required: bool) -> str | list[str]:
     """The task after `judge`: ``approval`` or ``promote`` for the verdict PROMOTE, none for any other."""
@@ -40,7 +45,8 @@ class RequestRetrainOperator(TriggerDagRunOperator):
 
     Both, because Airflow 3.3 gives every event of a partitioned run its partition key, and starts only partitioned DAGs from such
     events; the key that this event always bears also keeps it from starting a second run. One request a window and topic: a window
-    that is monitored again asks for nothing new.
+    that is monitored again asks for nothing new. Nor does one whose drift has lasted, while an earlier window's run has not begun:
+    that will train on everything in the lake, this window too. A run that has begun may have left it out, so that does not count.
     """
 
     operator_extra_links = (RequestedRunLink(),)
@@ -57,11 +63,22 @@ class RequestRetrainOperator(TriggerDagRunOperator):
         if not report.get("is_drift"):
             raise AirflowSkipException("no drift: nothing to request")
         window = partition_of(context, self.unit)
+        if self._is_queued(ti, window):
+            raise AirflowSkipException(f"an earlier window's retraining of {self.topic} is in the queue and will see {window} too")
         for asset in self.outlets:
             event = context["outlet_events"][asset]
             event.extra = event_of(report)
             event.add_partitions(window)
-        self.trigger_run_id = f"drift__{self.topic}__{window}"
+        self.trigger_run_id = self._run_id(window)
         self.conf = {"topic": self.topic}
         self.note = f"drift in {window}: {'; '.join(report.get('reasons', []))}"[:1000]
         super().execute(context)
+
+    def _is_queued(self, ti, window: str) -> bool:
+        """Whether the run that one of the windows before asked for has not begun yet."""
+        [each, *_] = parse_windows(window)
+        earlier = [each := each.previous() for _ in range(_LOOK_BACK)]
+        return ti.get_dr_count(self.trigger_dag_id, run_ids=[self._run_id(one.key) for one in earlier], states=["queued"]) > 0
+
+    def _run_id(self, window: str) -> str:
+        return f"drift__{self.topic}__{window}"

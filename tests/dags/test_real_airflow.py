@@ -187,6 +187,27 @@ def test_a_task_that_is_marked_failed_takes_its_stage_along(loop, backfilled):
     assert loop.admin.wait_for_run("retrain", run_id, seconds=60)["state"] == "failed"
 
 
+def test_a_drift_that_lasts_has_one_retraining_in_the_queue(loop, backfilled):
+    waits = loop.script / "coverage.waits"
+    waits.touch()
+    (loop.script / "monitor.json").write_text(json.dumps({"is_drift": True}))
+    busy = loop.admin.trigger("retrain")
+    loop.wait(waits.read_text)
+    asked = {}
+    for day in ("2026-10-25", "2026-10-26"):
+        run_id = loop.admin.trigger("monitor", conf={"window": day})
+        assert loop.admin.wait_for_run("monitor", run_id, seconds=60)["state"] == "success"
+        asked[day] = loop.states("monitor", run_id)["topic.request_retrain"]
+    waits.unlink()
+    (loop.script / "monitor.json").unlink()
+    queued = {run["dag_run_id"]: run["state"] for run in loop.admin.runs("retrain") if run["dag_run_id"].startswith("drift__games__2026-10-2")}
+    loop.admin._send("PATCH", f"{loop.admin._task('retrain', busy, 'coverage')}", {"new_state": "failed"})
+    loop.admin.answer(loop.question("drift__games__2026-10-25"), "Reject")
+    assert loop.admin.wait_for_run("retrain", "drift__games__2026-10-25", seconds=60)["state"] == "success"
+    assert asked == {"2026-10-25": "success", "2026-10-26": "skipped"}
+    assert queued == {"drift__games__2026-10-20": "success", "drift__games__2026-10-25": "queued"}
+
+
 def test_a_key_that_names_no_window_is_refused_or_fails_without_a_retry(loop, backfilled):
     with pytest.raises(StackError, match="400"):
         loop.admin.trigger("collect", partition_key="yesterday")

@@ -41,10 +41,14 @@ def test_somebody_answers_for_every_promotion(answer, user, by):
     assert decided_by(task_instance, SimpleNamespace(triggering_user_name=user, run_type="scheduled")) == by
 
 
-def request(report):
+def request(report, queued=()):
+    """``queued``: the ids of runs of `retrain` that have not begun yet."""
     asset, seen = Asset("retrain_requested"), context()
     seen["ti"] = SimpleNamespace(
-        task_id="topic.request_retrain", map_index=0, xcom_pull=lambda task_ids, map_indexes: report if task_ids == "topic.monitor" else None
+        task_id="topic.request_retrain",
+        map_index=0,
+        xcom_pull=lambda task_ids, map_indexes: report if task_ids == "topic.monitor" else None,
+        get_dr_count=lambda dag_id, run_ids, states: len({*run_ids} & {*queued}) if (dag_id, states) == ("retrain", ["queued"]) else 0,
     )
     task = RequestRetrainOperator(task_id="request_retrain", topic="games", unit="day", trigger_dag_id="retrain", outlets=[asset])
     return asset, seen, task
@@ -56,6 +60,20 @@ def test_no_drift_asks_for_nothing(report):
     with pytest.raises(AirflowSkipException):
         task.execute(seen)
     assert not seen["outlet_events"]
+
+
+def test_where_an_earlier_window_has_its_retraining_in_the_queue_nothing_more_is_asked():
+    asset, seen, task = request({"is_drift": True}, queued=["drift__games__2026-10-17"])
+    with pytest.raises(AirflowSkipException, match="an earlier window's retraining of games is in the queue"):
+        task.execute(seen)
+    assert not seen["outlet_events"]
+
+
+@pytest.mark.parametrize("queued", ["drift__films__2026-10-18", "drift__games__2026-10-19", "manual__2026-10-18"])
+def test_other_topics_and_the_window_itself_stand_in_nobodys_way(queued):
+    _, seen, task = request({"is_drift": True}, queued=[queued])
+    with pytest.raises(DagRunTriggerException):
+        task.execute(seen)
 
 
 def test_drift_asks_once_a_window_and_topic():
