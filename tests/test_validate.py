@@ -273,7 +273,7 @@ def test_killed_before_any_rename_and_run_again_gives_the_same_bytes(settings, c
         rename(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr("groundswell.lake.os.replace", killed)
+        patch.setattr("groundswell.files.os.replace", killed)
         with pytest.raises(KeyboardInterrupt):
             run(settings)
     run(settings)

@@ -170,7 +170,7 @@ class TestAfterwards:
 
     def test_the_tasks_link_to_run_and_pages(self, running):
         airflow = running.airflow()
-        [run] = [run for run in airflow.runs("retrain") if run["state"] == "success"]
+        [run] = [run for run in airflow.runs("retrain", run_type="manual") if run["state"] == "success"]
         assert running.settings.mlflow_uri in airflow.links("retrain", run["dag_run_id"], "train")["MLflow run"]
         collected = airflow.runs("collect", state="success")[0]["dag_run_id"]
         assert airflow.links("collect", collected, "topic.validate", map_index=0)["Validation page"].endswith(".html")
@@ -184,12 +184,12 @@ class TestAfterwards:
         page.fill("input[type=password]", password)
         page.keyboard.press("Enter")
         page.wait_for_url(lambda url: "/auth/login" not in url)
-        [run] = [run["dag_run_id"] for run in airflow.runs("retrain") if run["state"] == "success"]
+        [run] = [run["dag_run_id"] for run in airflow.runs("retrain", run_type="manual") if run["state"] == "success"]
         page.goto(f"{settings.airflow_url}/dags/retrain/runs/{quote(run)}/tasks/train/details")
         page.wait_for_selector("text=MLflow run", timeout=60_000)
         page.goto(airflow.links("retrain", run, "train")["MLflow run"])
         page.wait_for_selector("text=groundswell-sentiment-games", timeout=60_000)
-        [monitored] = [run["dag_run_id"] for run in airflow.runs("monitor")]
+        [monitored] = [run["dag_run_id"] for run in airflow.runs("monitor") if run["partition_key"] == "2026-11-01"]
         page.goto(airflow.links("monitor", monitored, "topic.monitor", map_index=0)["Drift report"])
         page.wait_for_selector("text=no drift", timeout=60_000)
         page.goto(settings.serving_url)
