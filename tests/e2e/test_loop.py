@@ -106,15 +106,7 @@ class TestTheDemo:
 
     def test_dvc_repro_gives_the_same_data_set(self, demonstrated):
         before = dataset_md5(demonstrated)
-        words = ["repro", "--force", "--single-item", "prepare"]
-        done = subprocess.run(
-            [sys.executable, "-m", "dvc", *words],
-            cwd=demonstrated.folder,
-            env=demonstrated.stack_environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = demonstrated.tool("dvc", "repro", "--force", "--single-item", "prepare")
         assert done.returncode == 0, done.stderr[-2000:]
         assert dataset_md5(demonstrated) == before
 
@@ -150,14 +142,7 @@ class TestAfterwards:
         airflow = running.airflow()
         words = "backfill create --dag-id collect --from-date 2026-10-20 --to-date 2026-10-21 --max-active-runs 2 --reprocess-behavior completed"
         runs_before = {run["dag_run_id"] for run in airflow.runs("collect")}
-        done = subprocess.run(
-            [sys.executable, "-m", "airflow", *words.split()],
-            cwd=running.folder,
-            env=running.stack_environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = running.tool("airflow", *words.split())
         assert done.returncode == 0, done.stderr[-2000:]
 
         def ended():
