@@ -133,7 +133,7 @@ def promote(
     settings, params = _configured()
     from groundswell.promote import promote as stage
 
-    _report(stage(params.topic_named(topic)[0], by=by, verdict_digest=verdict, settings=settings, now=_now()))
+    _report(stage(params.topic_named(topic)[0], by=by, verdict_digest=verdict, settings=settings, params=params.promote, now=_now()))
 
 
 @app.command()
@@ -142,7 +142,7 @@ def rollback(by: ByOption, topic: TopicOption = None) -> None:
     settings, params = _configured()
     from groundswell.promote import rollback as stage
 
-    _report(stage(params.topic_named(topic)[0], by=by, settings=settings, now=_now()))
+    _report(stage(params.topic_named(topic)[0], by=by, settings=settings, params=params.promote, now=_now()))
 
 
 @app.command()

@@ -127,7 +127,7 @@ class TrainParams(Section):
     bf16: Literal["auto", "on", "off"] = "auto"
     threads: int = Field(0, ge=0)  # 0: as many as there are cores
     min_fp32_agreement: Share = 0.995  # label agreement of ONNX fp32 with PyTorch, on validation rows
-    min_int8_agreement: Share = 0.95  # and of int8 with fp32; judge has its own bound, on test rows
+    min_int8_agreement: Share = 0.95  # and of int8 with fp32; judge has its own, stricter bound
     seed: int = 1
 
 

@@ -22,7 +22,6 @@ from groundswell.config import Params, Settings
 from groundswell.errors import StackError
 from groundswell.files import replacing
 from groundswell.processes import Service
-from groundswell.schema import registered_model
 
 _HEALTHY_WITHIN_SECONDS = 240
 _ADMIN = "admin"
@@ -182,7 +181,7 @@ def up(settings: Settings, params: Params, *, say=lambda line: None) -> dict[str
             except BaseException:
                 gives_up.set()
                 raise
-        _subscribe_serving(settings, topic)
+        _subscribe_serving(settings)
     except BaseException:
         down(settings, spare=before, say=say)
         raise
@@ -269,12 +268,20 @@ def _write_for_owner(path: Path, value: dict) -> None:
         file.write(json.dumps(value))
 
 
-def _subscribe_serving(settings: Settings, topic: str) -> None:
-    """Have MLflow tell serving when the champion alias moves; here, because serving starts before MLflow is up. It polls all the same."""
-    from serving.registry import MlflowRegistry
+def _subscribe_serving(settings: Settings) -> None:
+    """Have MLflow tell serving when the champion alias moves; serving polls all the same."""
+    os.environ["MLFLOW_TRACKING_URI"] = settings.mlflow_uri
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
 
-    registry = MlflowRegistry(settings.mlflow_uri, registered_model(topic))
-    registry.ensure_webhook(f"{settings.serving_url}/hooks/mlflow", _secrets(settings)["webhook"])
+    url = f"{settings.serving_url}/hooks/mlflow"
+    try:
+        client = MlflowClient(settings.mlflow_uri)
+        if any(webhook.url == url for webhook in client.list_webhooks()):
+            return
+        client.create_webhook(name="serving", url=url, events=["model_version_alias.created"], secret=_secrets(settings)["webhook"])
+    except MlflowException as error:
+        raise StackError(f"MLflow at {settings.mlflow_uri} refused serving's webhook: {error}") from error
 
 
 def _as_text(value) -> str:

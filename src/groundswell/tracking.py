@@ -175,8 +175,7 @@ def register_dataset_source() -> None:
 
         @classmethod
         def _resolve(cls, raw_source):
-            # MLflow's base class demands the method; it calls it only where `_can_resolve` said yes, and that never does
-            raise TypeError(f"a DVC source is made by log_input, not of {type(raw_source).__name__}")
+            raise NotImplementedError
 
         def to_dict(self) -> dict:
             return {"path": self.path, "md5": self.md5}

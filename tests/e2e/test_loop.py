@@ -106,7 +106,15 @@ class TestTheDemo:
 
     def test_dvc_repro_gives_the_same_data_set(self, demonstrated):
         before = dataset_md5(demonstrated)
-        done = demonstrated.tool("dvc", "repro", "--force", "--single-item", "prepare")
+        words = ["repro", "--force", "--single-item", "prepare"]
+        done = subprocess.run(
+            [sys.executable, "-m", "dvc", *words],
+            cwd=demonstrated.folder,
+            env=demonstrated.stack_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr[-2000:]
         assert dataset_md5(demonstrated) == before
 
@@ -142,7 +150,14 @@ class TestAfterwards:
         airflow = running.airflow()
         words = "backfill create --dag-id collect --from-date 2026-10-20 --to-date 2026-10-21 --max-active-runs 2 --reprocess-behavior completed"
         runs_before = {run["dag_run_id"] for run in airflow.runs("collect")}
-        done = running.tool("airflow", *words.split())
+        done = subprocess.run(
+            [sys.executable, "-m", "airflow", *words.split()],
+            cwd=running.folder,
+            env=running.stack_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr[-2000:]
 
         def ended():
