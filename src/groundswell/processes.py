@@ -55,8 +55,12 @@ def start(service: Service, *, folder: Path, run: Path, log: Path) -> None:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    record = {"pid": process.pid, "started": psutil.Process(process.pid).create_time(), "ports": service.ports, "page": service.page}
-    write_json(record, run / f"{service.name}.json")
+    try:
+        record = {"pid": process.pid, "started": psutil.Process(process.pid).create_time(), "ports": service.ports, "page": service.page}
+        write_json(record, run / f"{service.name}.json")
+    except BaseException:  # an interrupt just here would leave a process that nobody knows of
+        process.kill()
+        raise
 
 
 def alive(name: str, run: Path) -> psutil.Process | None:
