@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from tiny import shared_export, tiny_export, tiny_model, tiny_rows
 
-from groundswell import export
+from groundswell import export, quantise
 from groundswell.errors import ModelError
 from groundswell.predictor import Predictor, softmax
 from groundswell.profile import COLUMNS
@@ -39,11 +39,11 @@ def test_the_networks_are_what_they_say():
     fp32, int8 = (onnx.load(folder / name) for name in ("model.onnx", "model.int8.onnx"))
     assert {tensor.data_type for tensor in fp32.graph.initializer if tensor.name.endswith(".weight")} == {onnx.TensorProto.FLOAT}
     counts = Counter(node.op_type for node in int8.graph.node)
-    assert counts["MatMulInteger"] == 8  # of the one layer q, k, v, out and the two of the feed-forward part; of the head two
-    scales = [tensor for tensor in int8.graph.initializer if tensor.name.endswith("_scale")]
-    assert sorted(np.prod(tensor.dims) for tensor in scales) == [3, 32, 32, 32, 32, 32, 32, 64], "one scale a channel"
-    for network in (fp32, int8):
-        assert {opset.domain: opset.version for opset in network.opset_import}[""] == export.OPSET
+    assert counts["MatMulIntegerToFloat"] == 7  # of the one layer q, k, v, out and the two of the feed-forward part; of the head one
+    scales = [tensor for tensor in int8.graph.initializer if tensor.name.endswith(".scales")]
+    assert sorted(np.prod(tensor.dims) for tensor in scales) == [32, 32, 32, 32, 32, 32, 64], "one scale a channel"
+    for network, opset in ((fp32, export.OPSET), (int8, quantise.OPSET)):
+        assert {each.domain: each.version for each in network.opset_import}[""] == opset
         assert not any(tensor.external_data for tensor in network.graph.initializer)
 
 

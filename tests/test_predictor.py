@@ -140,7 +140,9 @@ print(sorted({{"torch", "transformers", "mlflow", "pandas", "pyarrow", "sklearn"
 
 def test_verify_gives_every_file():
     files = verify(shared_export())
-    assert {"config.json", "tokenizer.json", "model.onnx", "model.int8.onnx", "profile.parquet", "trained_on.npy", "card.md"} == set(files)
+    assert {"config.json", "tokenizer.json", "model.onnx", "model.int8.onnx", "profile.parquet", "trained_on.npy", "golden.json", "card.md"} == set(
+        files
+    )
 
 
 def _change(folder, name, content):

@@ -21,9 +21,11 @@ class Serving:
         self.predicted = predicted
         self.name = f"groundswell-sentiment-{topic}"
         self.trouble = trouble
+        self.key = ""
         self.seconds = 0.0
 
     def __call__(self, request):
+        self.shown = request.headers.get("authorization")
         if request.url.path == "/v1/predict":
             texts = json.loads(request.content)["texts"]
             answer = {
@@ -42,7 +44,7 @@ class Serving:
         return verify(
             "games",
             version,
-            settings=Settings(home=home, serving_url="http://serving.test"),
+            settings=Settings(home=home, serving_url="http://serving.test", serving_key=self.key),
             params=PARAMS,
             clock=lambda: self.seconds,
             sleep=self.sleep,
@@ -59,6 +61,15 @@ def test_it_waits_until_the_version_answers(tmp_path):
     assert (report["version"], report["run_id"], report["labels"]) == ("2", "r", ["neutral", "neutral"])
     assert serving.seconds == pytest.approx(1.5)
     assert json.loads((tmp_path / "reports" / "verify" / "games.json").read_text()) == report
+
+
+def test_the_key_that_is_set_is_shown(tmp_path):
+    serving = Serving("2")
+    serving.verify(tmp_path)
+    assert serving.shown is None
+    serving.key = "gsw_told-to-nobody"
+    serving.verify(tmp_path)
+    assert serving.shown == "Bearer gsw_told-to-nobody"
 
 
 def test_a_version_that_never_comes_is_told_with_servings_own_trouble(tmp_path):

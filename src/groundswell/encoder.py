@@ -41,13 +41,13 @@ _HEAD = ("pre_classifier.", "classifier.")
 
 def load_classifier(base: str):
     """A DistilBertForSequenceClassification on ``base`` with a fresh head for LABELS (seed torch first), eager attention, fp32."""
-    _quiet_transformers()
+    quiet_transformers()
     return _packaged_classifier() if base == PACKAGED else _pretrained_classifier(base)
 
 
 def load_tokenizer(base: str):
     """The fast tokenizer of ``base``, giving `MODEL_INPUTS` and nothing else."""
-    _quiet_transformers()
+    quiet_transformers()
     if base == PACKAGED:
         from transformers import PreTrainedTokenizerFast
 
@@ -157,7 +157,8 @@ class _unavailable:  # noqa: N801 - reads as a clause: with _unavailable(base)
             ) from error
 
 
-def _quiet_transformers() -> None:
+def quiet_transformers() -> None:
+    """No progress bars and no advice from transformers: errors only."""
     from transformers.utils import logging
 
     logging.set_verbosity_error()

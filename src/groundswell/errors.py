@@ -65,6 +65,14 @@ class RegistryError(GroundswellError):
     """The model registry can't be reached or refuses; nothing was changed."""
 
 
+class KeysError(GroundswellError):
+    """The file of serving's API keys can't be read or changed as asked."""
+
+
+class ServingError(GroundswellError):
+    """The serving endpoint can't be reached, refuses, or answers what can't be an answer, after all retries."""
+
+
 class StackError(GroundswellError):
     """A local process did not come up, a port is taken, or a service does not answer."""
 

@@ -1,8 +1,8 @@
 """A trained DistilBERT as the folder that is registered and served: networks, tokenizer, configuration, references, card, manifest.
 
-Writes model.onnx (fp32), model.int8.onnx (dynamic, per channel), tokenizer.json, config.json, profile.parquet, trained_on.npy,
-card.md and, last, manifest.json with every file's sha256. Refuses networks that do not agree with the PyTorch model. The same
-weights, rows and configuration give the same bytes; ``run_id`` in config.json is the one thing that two runs do not share.
+Writes model.onnx (fp32), model.int8.onnx (`quantise`), tokenizer.json, config.json, profile.parquet, trained_on.npy, card.md and,
+last, manifest.json with every file's sha256. Refuses networks that do not agree with the PyTorch model. The same weights, rows and
+configuration give the same bytes; ``run_id`` in config.json is the one thing that two runs do not share.
 """
 
 from __future__ import annotations
@@ -23,6 +23,22 @@ from groundswell.text import fingerprint, normalise
 OPSET = 17
 AGREEMENT_ROWS = 500
 """At most so many validation rows, evenly spread, are asked of all three networks."""
+
+GOLDEN_TEXTS = [
+    "I love this, best update in years",
+    "What a wonderful and beautiful game, so happy with it",
+    "Great fun with friends tonight",
+    "Superb work, thank you all 😀",
+    "Worst launch ever, it will not even start",
+    "I hate the new menu, ugly and broken",
+    "Crash after crash, I want a refund",
+    "So boring that I fell asleep 😡",
+    "The release was announced on Monday",
+    "Version 2.1 of the server is listed in the table",
+    "The stream begins today at eight",
+    "Not bad, but not good either",
+]
+"""Whoever loads the export asks it these: another tokenizer, or labels in another order, answers otherwise."""
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +69,8 @@ def export(
     agreement = _agreement(model, tokenizer, predictors, texts, temperature, config["max_length"])
     _require(agreement, bounds)
     write_json({**config, "temperature": temperature}, folder / "config.json")
+    golden = softmax(predictors["int8"].logits(GOLDEN_TEXTS) / np.float32(temperature))
+    write_json({"texts": GOLDEN_TEXTS, "probabilities": golden.tolist()}, folder / "golden.json")
     from groundswell.profile import profile
 
     write_parquet(profile(texts, softmax(logits / np.float32(temperature))), folder / "profile.parquet")
@@ -75,13 +93,11 @@ def unverified_predictor(folder: Path, *, precision: str = "int8") -> Predictor:
 
 
 def write_networks(model, folder: Path) -> None:
-    """model.onnx and model.int8.onnx of a DistilBertForSequenceClassification.
-
-    Traced from eager attention. The graph stays unfused: ONNX Runtime's own passes at load make it faster on one thread than
-    the fused Attention nodes of its transformer optimiser (docs/model.md has the measurement).
-    """
+    """model.onnx, traced from eager attention, and model.int8.onnx (`quantise`) of a DistilBertForSequenceClassification."""
+    import onnx
     import torch
-    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    from groundswell.quantise import int8_network
 
     class Network(torch.nn.Module):
         def __init__(self):
@@ -106,7 +122,7 @@ def write_networks(model, folder: Path) -> None:
             opset_version=OPSET,
             dynamo=False,
         )
-        quantize_dynamic(str(fp32), str(int8), per_channel=True, weight_type=QuantType.QInt8, op_types_to_quantize=["MatMul"])
+    onnx.save(int8_network(model), str(int8))
 
 
 def tokenizer_file(tokenizer, path: Path) -> None:

@@ -4,9 +4,9 @@ Reads an export folder (config.json, tokenizer.json, model.onnx, model.int8.onnx
 are not what its manifest says, or that was trained with another version of the text rules. Needs numpy, onnxruntime and
 tokenizers only. A predictor may be shared by threads: truncation is set once, padding is done here.
 
-The int8 network measures its activations over the whole batch, so a text's answer would depend on its neighbours. It is asked one text
-at a time, ``threads`` of them at once: the same text has the same answer everywhere, to the last bit. The fp32 network, whose
-answers move by 1e-6 at most, is asked in batches of similar length.
+A text is padded to a width that its own length gives, and shares a batch only with texts of that width. The int8 network quantises each
+token's row by itself, so the same text has the same answer to the last bit, alone or in a batch, on one thread or two. The fp32
+network's answers move by 1e-6 at most.
 """
 
 from __future__ import annotations
@@ -26,25 +26,30 @@ MODEL_FILES = {"int8": "model.int8.onnx", "fp32": "model.onnx"}
 MANIFEST = "manifest.json"
 
 _NEEDED = ("config.json", "tokenizer.json", *MODEL_FILES.values())
-_TOKENS_PER_BATCH = 2048
-_TEXTS_PER_BATCH = {"int8": 1, "fp32": 32}
+_WIDTH_STEP = 4
+TOKENS_PER_BATCH = 512
+"""What one batch holds at most, padding included: more gains nothing, because rows then no longer fit in a core's cache."""
 
 
 class Predictor:
     """A sentiment model ready to answer: ``predict(texts)`` gives calibrated probabilities in the order of ``labels``."""
 
-    def __init__(self, folder: Path, config: dict, *, precision: str = "int8", threads: int = 1):
+    def __init__(self, folder: Path, config: dict, *, precision: str = "int8", threads: int = 1, alone_threads: int = 1):
         """From files that somebody else has verified; everybody but export calls `load`."""
         self.config = config
         self.labels: tuple[str, ...] = tuple(config["labels"])
-        self._at_once = _TEXTS_PER_BATCH[precision]
-        self._workers = threads if self._at_once == 1 else 1
-        self._tokenizer = _tokenizer(folder / "tokenizer.json", config["max_length"])
-        self._session = _session(folder / MODEL_FILES[precision], threads // self._workers)
+        self.max_length: int = config["max_length"]
+        self._threads = threads
+        self._tokenizer = _tokenizer(folder / "tokenizer.json", self.max_length)
+        self._session = _session(folder / MODEL_FILES[precision])
+        self._alone = _session(folder / MODEL_FILES[precision], alone_threads) if alone_threads > 1 else self._session
 
     @classmethod
-    def load(cls, folder: Path, *, precision: str = "int8", threads: int = 1) -> Predictor:
-        """The model of an export ``folder`` as ``precision`` (int8 or fp32); `ModelError` when it can't be trusted or loaded."""
+    def load(cls, folder: Path, *, precision: str = "int8", threads: int = 1, alone_threads: int = 1) -> Predictor:
+        """The model of an export ``folder`` as ``precision`` (int8 or fp32); `ModelError` when it can't be trusted or loaded.
+
+        ``threads`` batches are computed at once. With ``alone_threads`` a batch that has the machine to itself may use so many (`run`).
+        """
         folder = Path(folder)
         if precision not in MODEL_FILES:
             raise ModelError(f"precision {precision!r}: expected one of {', '.join(MODEL_FILES)}")
@@ -56,40 +61,66 @@ class Predictor:
                 "train again, or use the matching code"
             )
         try:
-            return cls(folder, config, precision=precision, threads=threads)
+            return cls(folder, config, precision=precision, threads=threads, alone_threads=alone_threads)
         except Exception as error:  # noqa: BLE001 - onnxruntime and tokenizers raise classes of their own, some of them bare
             raise ModelError(f"{folder}: its files are what the manifest says but can't be loaded ({error}): export it again") from error
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
         """Probabilities, float32 (n, labels), one row a text in the order given; each row sums to 1."""
-        return softmax(self.logits(texts) / np.float32(self.config["temperature"]))
+        return self.probabilities(self.logits(texts))
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
         """The network's raw answers, float32 (n, labels); texts are normalised here, as `text.normalise` does."""
-        answers = np.empty((len(texts), len(self.labels)), dtype=np.float32)
-        encodings = self._tokenizer.encode_batch_fast([normalise(text) for text in texts])
-        ids = [encoding.ids for encoding in encodings]
+        return self.logits_of([encoding.ids for encoding in self.encode(texts)])
 
-        def answer(rows: np.ndarray) -> None:
-            answers[rows] = self._run([ids[row] for row in rows])
+    def encode(self, texts: Sequence[str]) -> list:
+        """The `tokenizers.Encoding` of each text, normalised and cut to the model's longest length: ids, and the offsets of each in the text."""
+        return self._tokenizer.encode_batch([normalise(text) for text in texts])
 
-        batches = _batches([len(row) for row in ids], self._at_once)
-        if self._workers == 1 or len(ids) < 2:
+    def logits_of(self, pieces: Sequence[Sequence[int]]) -> np.ndarray:
+        """The raw answers, float32 (n, labels), to texts given as token ids."""
+        answers = np.empty((len(pieces), len(self.labels)), dtype=np.float32)
+
+        def answer(rows: list[int]) -> None:
+            answers[rows] = self.run([pieces[row] for row in rows])
+
+        batches = list(self._batches([self.width(len(ids)) for ids in pieces]))
+        if self._threads == 1 or len(batches) < 2:
             for rows in batches:
                 answer(rows)
         else:
-            with ThreadPoolExecutor(self._workers) as pool:
+            with ThreadPoolExecutor(self._threads) as pool:
                 list(pool.map(answer, batches))
         return answers
 
-    def _run(self, ids: list[list[int]]) -> np.ndarray:
-        width = max(len(row) for row in ids)
-        tokens = np.zeros((len(ids), width), dtype=np.int64)
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """Calibrated probabilities, float32 (n, labels), of raw answers; each row by itself."""
+        return softmax(logits / np.float32(self.config["temperature"]))
+
+    def width(self, length: int) -> int:
+        """The tokens that a text of ``length`` tokens is padded to: its length and nothing else decides it."""
+        return min(-(-length // _WIDTH_STEP) * _WIDTH_STEP, self.max_length)
+
+    def run(self, pieces: Sequence[Sequence[int]], *, is_alone: bool = False) -> np.ndarray:
+        """The raw answers, float32 (n, labels), to texts of one `width`, as one batch: on the calling thread, or on all of them if it is alone."""
+        width = self.width(len(pieces[0]))
+        tokens = np.zeros((len(pieces), width), dtype=np.int64)
         mask = np.zeros_like(tokens)
-        for place, row in enumerate(ids):
-            tokens[place, : len(row)] = row
-            mask[place, : len(row)] = 1
-        return self._session.run(["logits"], {"input_ids": tokens, "attention_mask": mask})[0]
+        for place, ids in enumerate(pieces):
+            tokens[place, : len(ids)] = ids
+            mask[place, : len(ids)] = 1
+        session = self._alone if is_alone else self._session
+        return session.run(["logits"], {"input_ids": tokens, "attention_mask": mask})[0]
+
+    @staticmethod
+    def _batches(widths: list[int]) -> Iterator[list[int]]:
+        """Row numbers in batches of one width, none over the budget of tokens; the widest first, so that threads end together."""
+        rows_of: dict[int, list[int]] = {}
+        for row, width in enumerate(widths):
+            rows_of.setdefault(width, []).append(row)
+        for width in sorted(rows_of, reverse=True):
+            rows, fit = rows_of[width], max(1, TOKENS_PER_BATCH // width)
+            yield from (rows[start : start + fit] for start in range(0, len(rows), fit))
 
 
 def verify(folder: Path) -> dict[str, str]:
@@ -116,16 +147,6 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def _batches(lengths: list[int], at_once: int) -> Iterator[np.ndarray]:
-    """Row numbers in batches of similar length: little padding, and no batch over the budget of tokens."""
-    order = np.argsort(np.asarray(lengths, dtype=np.int64), kind="stable")[::-1]
-    start = 0
-    while start < len(order):
-        fit = max(1, min(at_once, _TOKENS_PER_BATCH // max(1, lengths[order[start]])))
-        yield order[start : start + fit]
-        start += fit
-
-
 def _tokenizer(path: Path, max_length: int):
     from tokenizers import Tokenizer
 
@@ -135,11 +156,13 @@ def _tokenizer(path: Path, max_length: int):
     return tokenizer
 
 
-def _session(path: Path, threads: int):
+def _session(path: Path, threads: int = 1):
+    """A session that many threads may use at once; of one thread each as a rule, since two batches at once gain more than two cores at one."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.force_spinning_stop", "1")  # or it spins on, on the core of whoever hands the answer over
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -37,7 +37,7 @@ def verify(
     """Wait until ``version`` (None: the ledger's last) answers for ``topic``; the report has its run and the labels it gave."""
     version = version or _last_promoted(settings, topic)
     deadline = clock() + params.serving_timeout_seconds
-    with Http(attempts=1, timeout_seconds=15, transport=transport) as http:
+    with Http(attempts=1, timeout_seconds=15, key=settings.serving_key.get_secret_value(), transport=transport) as http:
         model = _wait(http, topic, version, settings.serving_url, lambda: clock() < deadline, sleep, params.serving_timeout_seconds)
         answer = http.post(f"{settings.serving_url}/v1/predict", {"texts": list(_TEXTS)})
     if str(answer.get("version")) != version or len(answer.get("predictions", ())) != len(_TEXTS):
