@@ -13,18 +13,18 @@ import sys
 from pathlib import Path
 
 from groundswell.errors import GroundswellError
-from serving.app import answer, describe
 from serving.config import ServingSettings, load_serving_settings
 from serving.copies import Copies
 from serving.loading import TRIAL, LoadedModel, load_model
 from serving.registry import MlflowRegistry, Version
+from serving.service import Answered, describe
 
 
 def admit(settings: ServingSettings, *, version: str | None = None, folder: Path | None = None) -> dict:
     """What serving would say of the model: `ModelResponse` and its answers to two texts; raises as `load_model` does."""
     model = _from_folder(settings, folder) if folder else _from_registry(settings, str(version))
-    probabilities = model.predictor.predict(TRIAL[:2])
-    return {**describe(model).model_dump(mode="json"), "answers": answer(model, probabilities)["predictions"]}
+    answered = Answered(model, model.predictor.predict(TRIAL[:2]))
+    return {**describe(model).model_dump(mode="json"), "answers": answered.predictions()}
 
 
 def _from_folder(settings: ServingSettings, folder: Path) -> LoadedModel:

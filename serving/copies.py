@@ -2,15 +2,18 @@
 
 Writes ``<folder>/<version>/export/`` (what the registry holds), ``<folder>/<version>/origin.json`` (which version of which source
 that is) and ``<folder>/current.json`` (which one was served last). All written beside and renamed: a killed process leaves nothing
-half-done under a final name. Refuses to take a copy of the same number but another source for the version asked for.
+half-done under a final name. Several workers share the folder: who fetches a version holds ``<version>.lock`` meanwhile.
+Refuses to take a copy of the same number but another source for the version asked for.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from groundswell.errors import ModelError
@@ -26,8 +29,15 @@ class Copies:
 
     def fetch(self, version: Version, download: Callable[[Version, Path], Path]) -> Path:
         """The export folder of ``version``: the copy that is here, or one that ``download`` fetches now."""
-        if self._origin(version) == version:
-            return self.export(version)
+        try:
+            with self._alone(version):
+                if self._origin(version) != version:
+                    self._fetch(version, download)
+        except OSError as error:
+            raise ModelError(f"version {version.version} can't be stored under {self.folder} ({error}): make room or mend the folder") from error
+        return self.export(version)
+
+    def _fetch(self, version: Version, download: Callable[[Version, Path], Path]) -> None:
         beside = self.folder / f".{version.version}.{os.getpid()}"
         try:
             shutil.rmtree(beside, ignore_errors=True)
@@ -37,11 +47,16 @@ class Copies:
             write_json(version.as_dict(), beside / "origin.json")
             self.drop(version)
             os.replace(beside, self.folder / version.version)
-        except OSError as error:
-            raise ModelError(f"version {version.version} can't be stored under {self.folder} ({error}): make room or mend the folder") from error
         finally:
             shutil.rmtree(beside, ignore_errors=True)
-        return self.export(version)
+
+    @contextmanager
+    def _alone(self, version: Version) -> Iterator[None]:
+        """One worker at a time: the next one waits, and finds what the first one fetched."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with open(self.folder / f"{version.version}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def export(self, version: Version) -> Path:
         return self.folder / version.version / "export"
@@ -50,21 +65,20 @@ class Copies:
         """Remove the copy of that number: it is of another source, or turned out to be bad."""
         shutil.rmtree(self.folder / version.version, ignore_errors=True)
 
-    def remember(self, version: Version) -> None:
-        """Note that ``version`` is being served; all copies but it and the one served before it are removed."""
+    def remember(self, version: Version, also: Iterable[Version] = ()) -> None:
+        """Note that ``version`` is being served; all copies but it, the one served before it and ``also`` are removed."""
         before = self.served()
-        if before == version:
-            return
-        try:
-            write_json(version.as_dict(), self.folder / "current.json")
-        except OSError as error:
-            raise ModelError(
-                f"{self.folder / 'current.json'} can't be written ({error}): a restart without the registry would not know what to serve"
-            ) from error
-        kept = {version.version, before.version if before else version.version}
-        for path in self.folder.iterdir():
-            if path.is_dir() and path.name.isdigit() and path.name not in kept:
-                shutil.rmtree(path, ignore_errors=True)
+        if before != version:
+            try:
+                write_json(version.as_dict(), self.folder / "current.json")
+            except OSError as error:
+                raise ModelError(
+                    f"{self.folder / 'current.json'} can't be written ({error}): a restart without the registry would not know what to serve"
+                ) from error
+            kept = {each.version for each in (version, before, *also) if each is not None}
+            for path in self.folder.iterdir():
+                if path.name.removesuffix(".lock").isdigit() and path.name.removesuffix(".lock") not in kept:
+                    shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
     def sweep(self) -> None:
         """Remove what processes that were killed left half-done."""

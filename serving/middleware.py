@@ -1,14 +1,58 @@
-"""Around every request: its body bounded, its time and status counted. Plain ASGI, because it is on the path of every answer."""
+"""Around every request: whom it is for, its body bounded, its time and status counted.
+
+Plain ASGI, because it is on the path of every answer. Refuses, as problems, a host that is not ours, and a body that is too large.
+"""
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Sequence
+from functools import lru_cache
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.canary import note_client
+from serving.keys import forget_client
 from serving.metrics import Metrics
 from serving.problems import problem
+
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?")
+
+
+class TrustedHost:
+    """Refuses with 400 what names another host than ``allowed`` (``*``: any, ``*.example.org``: any below), none, or two.
+
+    A page of a stranger whose name suddenly means 127.0.0.1 (DNS rebinding) still sends its own name, and nothing that is told a host here
+    may be told it by a client. Starlette's own answers with plain text, and with redirects.
+    """
+
+    def __init__(self, app: ASGIApp, *, allowed: Sequence[str]):
+        self.app, self.allowed = app, frozenset(name.lower() for name in allowed)
+        self._is_allowed = lru_cache(256)(self._judge)  # a handful of names, on the path of every request
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            forget_client()
+            named = [value for name, value in scope["headers"] if name == b"host"]
+            if len(named) != 1 or not self._is_allowed(named[0]):
+                await self._refusal()(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+    def _judge(self, value: bytes) -> bool:
+        found = _HOST.fullmatch(value.decode("latin-1").lower())
+        if found is None:
+            return False
+        host = found[1]
+        return (
+            "*" in self.allowed or host in self.allowed or any(f"*{host[place:]}" in self.allowed for place, sign in enumerate(host) if sign == ".")
+        )
+
+    def _refusal(self):
+        detail = "expected one Host that this server goes by: its operator names them in GROUNDSWELL_SERVING_ALLOWED_HOSTS"
+        return problem("unknown-host", 400, "This server is not the host that was asked for", detail, headers={"Connection": "close"})
 
 
 class BodyLimit:
@@ -21,29 +65,26 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         if announced.isdigit() and int(announced[:20]) > self.most_bytes:
-            await self._refusal()(scope, receive, send)
+            await problem("http-413", 413, "The request is too large", self._too_large(), headers={"Connection": "close"})(scope, receive, send)
             return
-        await self.app(scope, self._counting(receive), send)
+        await self.app(scope, self._bounded(receive), send)
 
-    def _counting(self, receive: Receive) -> Receive:
+    def _bounded(self, receive: Receive) -> Receive:
         total = 0
 
-        async def counted() -> Message:
+        async def bounded() -> Message:
             nonlocal total
             message = await receive()
             total += len(message.get("body", b""))
             if total > self.most_bytes:
-                raise HTTPException(413, self._detail())
+                raise HTTPException(413, self._too_large(), {"Connection": "close"})
             return message
 
-        return counted
+        return bounded
 
-    def _refusal(self):
-        return problem("http-413", 413, "The request is too large", self._detail(), headers={"Connection": "close"})
-
-    def _detail(self) -> str:
+    def _too_large(self) -> str:
         return f"expected a body of at most {self.most_bytes} bytes: send fewer texts at once"
 
 
@@ -57,6 +98,7 @@ class Measured:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        note_client(scope)
         status, started = 500, time.perf_counter()
 
         async def watched(message: Message) -> None:
@@ -68,6 +110,4 @@ class Measured:
         try:
             await self.app(scope, receive, watched)
         finally:
-            route = getattr(scope.get("route"), "path", "none")
-            self.metrics.requests.labels(route, str(status)).inc()
-            self.metrics.request_seconds.labels(route).observe(time.perf_counter() - started)
+            self.metrics.request(getattr(scope.get("route"), "path", "none"), status, time.perf_counter() - started)

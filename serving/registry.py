@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from groundswell.errors import RegistryError
 
-ALIAS = "champion"
+ALIAS, CHALLENGER, CANARY = "champion", "challenger", "canary"
+FOLLOWED = (ALIAS, CHALLENGER, CANARY)
 EXPORT = "artifacts/export"
 """Where a model version keeps the folder that is served."""
 
@@ -50,18 +51,27 @@ class MlflowRegistry:
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
         self.name = name
-        self.shown_uri = _without_credentials(uri)
+        self.shown_uri = without_credentials(uri)
         self._client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+        self._known: dict[tuple[int, str], Version] = {}
 
-    def champion(self) -> Version | None:
-        """The version that the alias points to; None when the model or the alias does not exist."""
+    def aliases(self) -> dict[str, Version]:
+        """Alias → the version that it points to, of `FOLLOWED`; none of them when the model does not exist. One call where nothing moved."""
         with self._mapped("who is champion"):
-            return self._found(lambda: self._client.get_model_version_by_alias(self.name, ALIAS))
+            model = self._absent_as_none(lambda: self._client.get_registered_model(self.name))
+            if model is None:
+                return {}
+            pointed = {alias: str(number) for alias, number in model.aliases.items() if alias in FOLLOWED}
+            # A number means another version once the model was deleted and made anew.
+            known = {number: self._known.get((model.creation_timestamp, number)) for number in pointed.values()}
+            known = {number: version or self._version(number) for number, version in known.items()}
+            self._known = {(model.creation_timestamp, number): version for number, version in known.items() if version is not None}
+            return {alias: known[number] for alias, number in pointed.items() if known[number] is not None}
 
     def version(self, number: str) -> Version:
         """The version of that number; `RegistryError` when there is none."""
         with self._mapped(f"version {number}"):
-            found = self._found(lambda: self._client.get_model_version(self.name, number))
+            found = self._version(number)
         if found is None:
             raise RegistryError(f"{self.name} has no version {number} in the MLflow registry at {self.shown_uri}")
         return found
@@ -91,18 +101,20 @@ class MlflowRegistry:
             if not token:
                 return
 
+    def _version(self, number: str) -> Version | None:
+        found = self._absent_as_none(lambda: self._client.get_model_version(self.name, number))
+        return found and Version(str(found.version), found.run_id or "", found.source or "")
+
     @staticmethod
-    def _found(look_up) -> Version | None:
+    def _absent_as_none(look_up):
         from mlflow.exceptions import MlflowException
 
         try:
-            found = look_up()
+            return look_up()
         except MlflowException as error:
-            # A missing model is RESOURCE_DOES_NOT_EXIST; a missing alias is, of all things, INVALID_PARAMETER_VALUE.
-            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 return None
             raise
-        return Version(str(found.version), found.run_id or "", found.source or "")
 
     def _mapped(self, what: str):
         return _Mapped(f"{what} can't be had from the MLflow registry at {self.shown_uri}")
@@ -123,6 +135,7 @@ class _Mapped:
             raise RegistryError(f"{self.message} ({kind.__name__}{f' {code}' if code else ''})") from error
 
 
-def _without_credentials(uri: str) -> str:
+def without_credentials(uri: str) -> str:
+    """``uri`` as it may be shown: no user, no password."""
     parts = urlsplit(uri)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from groundswell.errors import ParamsError, UnknownName, nearest
@@ -20,6 +20,10 @@ from groundswell.schema import LABELS, PROVENANCES
 Share = Annotated[float, Field(ge=0, le=1)]
 
 DEMO_PSEUDONYM_KEY = "known-to-everybody-and-only-for-the-demo"
+DRIVER = "postgresql+psycopg2://"
+"""How a database's URL begins: plain ``postgresql://`` would mean another driver to SQLAlchemy."""
+SECRETS = Path("/run/secrets")
+"""Where a container finds its secrets, a file each, named as the variable: read for what the environment does not say."""
 
 
 class Section(BaseModel):
@@ -127,7 +131,7 @@ class TrainParams(Section):
     bf16: Literal["auto", "on", "off"] = "auto"
     threads: int = Field(0, ge=0)  # 0: as many as there are cores
     min_fp32_agreement: Share = 0.995  # label agreement of ONNX fp32 with PyTorch, on validation rows
-    min_int8_agreement: Share = 0.95  # and of int8 with fp32; judge has its own, stricter bound
+    min_int8_agreement: Share = 0.95  # and of int8 with fp32; judge has its own bound, on test rows
     seed: int = 1
 
 
@@ -202,7 +206,9 @@ class Params(Section):
 class Settings(BaseSettings):
     """Where things are, and secrets: ``GROUNDSWELL_HOME``, ``GROUNDSWELL_MLFLOW_URI`` …"""
 
-    model_config = SettingsConfigDict(env_prefix="GROUNDSWELL_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="GROUNDSWELL_", extra="ignore", frozen=True, hide_input_in_errors=True, secrets_dir=SECRETS if SECRETS.is_dir() else None
+    )
 
     project: Path = Path(".")
     """The folder with params.yaml, dvc.yaml and dags/."""
@@ -219,8 +225,16 @@ class Settings(BaseSettings):
     """Where annotations come from; empty: nobody annotates."""
     mlflow_uri: str = ""
     """The tracking server; empty: the SQLite store under home that the embedded server uses too."""
+    airflow_database_url: SecretStr = SecretStr("")
+    """The embedded Airflow's metadata database, postgresql+psycopg2://…; empty: SQLite under home."""
+    mlflow_database_url: SecretStr = SecretStr("")
+    """The embedded MLflow's store, postgresql+psycopg2://…; empty: SQLite under home."""
     airflow_url: str = "http://127.0.0.1:8080"
     serving_url: str = "http://127.0.0.1:8000"
+    serving_key: SecretStr = SecretStr("")
+    """The API key that our own commands show to serving; empty: none, for a serving that asks for none."""
+    serving_keys_file: str = ""
+    """Serving's API keys, which `keys` changes; left out: ``serving/keys.json`` under home."""
     airflow_port: int = 8080
     mlflow_port: int = 5000
     serving_port: int = 8000
@@ -228,10 +242,22 @@ class Settings(BaseSettings):
     dvc_remote: str = ""
     """A DVC remote's URL; empty: a folder under home."""
 
+    @field_validator("airflow_database_url", "mlflow_database_url")
+    @classmethod
+    def _has_the_driver(cls, url: SecretStr) -> SecretStr:
+        if url and not url.get_secret_value().startswith(DRIVER):
+            raise ValueError(f"expected {DRIVER}USER:PASSWORD@HOST:PORT/DATABASE, found another beginning (the value is not shown, it is a secret)")
+        return url
+
     @property
     def root(self) -> Path:
         """``home`` as an absolute path."""
         return (self.project / self.home).resolve()
+
+    @property
+    def keys_file(self) -> Path:
+        """Serving's API keys: `serving.config.ServingSettings.keys_file`, held equal by a test."""
+        return self.project / self.serving_keys_file if self.serving_keys_file else self.root / "serving" / "keys.json"
 
     @property
     def lake(self) -> Path:
@@ -250,6 +276,9 @@ class Settings(BaseSettings):
 
     @property
     def tracking_uri(self) -> str:
+        """The MLflow to ask: a server where one is named or its store is a database server, else the SQLite store itself."""
+        if not self.mlflow_uri and self.mlflow_database_url:
+            return f"http://127.0.0.1:{self.mlflow_port}"
         return self.mlflow_uri or f"sqlite:///{self.root / 'mlflow' / 'mlflow.db'}"
 
     def key_for_pseudonyms(self) -> bytes:
@@ -285,8 +314,13 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        parts = [f"GROUNDSWELL_{str(detail['loc'][0]).upper()}: {detail['msg']}, found {detail['input']!r}" for detail in error.errors()]
-        raise ParamsError("; ".join(parts)) from None
+        raise ParamsError("; ".join(map(_explain_setting, error.errors()))) from None
+
+
+def _explain_setting(detail: dict) -> str:
+    name = str(detail["loc"][0])
+    is_secret = Settings.model_fields[name].annotation is SecretStr
+    return f"GROUNDSWELL_{name.upper()}: {detail['msg']}" + ("" if is_secret else f", found {detail['input']!r}")
 
 
 def _explain(path: Path, values, detail: dict) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import random
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -27,7 +28,10 @@ _EPOCH_FROM = 1_000_000_000
 
 
 class Http:
-    """A client that counts its ``requests`` and ``retries``. ``transport``, ``sleep`` and ``clock`` are the seams of the tests."""
+    """A client that counts its ``requests`` and ``retries``, and may be shared by threads. ``key`` goes along as a bearer token.
+
+    ``transport``, ``sleep`` and ``clock`` are the seams of the tests.
+    """
 
     def __init__(
         self,
@@ -35,6 +39,7 @@ class Http:
         attempts: int = 5,
         longest_wait_seconds: float = 60,
         timeout_seconds: float = 30,
+        key: str = "",
         transport: httpx2.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.time,
@@ -44,10 +49,12 @@ class Http:
         self._attempts = attempts
         self._longest_wait = longest_wait_seconds
         self._timeout = timeout_seconds
+        self._key = key
         self._transport = transport
         self._sleep = sleep
         self._clock = clock
         self._client: httpx2.Client | None = None
+        self._opening = threading.Lock()
 
     def __enter__(self) -> Http:
         return self
@@ -76,7 +83,7 @@ class Http:
         try:
             return retrying(self._once, url, call)
         except _TryAgain as error:
-            raise SourceError(f"{url}: {error}, {self._attempts} times: run the window again later") from error
+            raise SourceError(f"{url}: {error}, {self._attempts} times: try again later") from error
 
     def _once(self, url: str, call: Callable[[httpx2.Client], httpx2.Response]) -> dict:
         self.requests += 1
@@ -87,23 +94,26 @@ class Http:
         except (httpx2.InvalidURL, httpx2.DecodingError) as error:
             raise SourceError(f"{url}: can't be asked: {error}") from error
         if response.status_code == 429 or response.status_code >= 500:
-            raise _TryAgain(f"answered {response.status_code}", self._told(url, response))
-        if response.status_code != 200:
-            raise SourceError(f"{url}: expected status 200, found {response.status_code}: check the address, the query and the access rights")
+            raise _TryAgain(f"answered {response.status_code}{_said(response)}", self._told(url, response))
+        if response.status_code not in (200, 201):
+            said = _said(response) or ": check the address, the query and the access rights"
+            raise SourceError(f"{url}: expected status 200, found {response.status_code}{said}")
         return _json_object(url, response)
 
     def _open(self) -> httpx2.Client:
-        if self._client is None:
-            headers = {"user-agent": "groundswell/0.1", "accept": "application/json"}
-            # Plain http needs no certificates, and reading them takes longer than a window's requests.
-            self._client = httpx2.Client(timeout=self._timeout, transport=self._transport, headers=headers)
-        return self._client
+        with self._opening:
+            if self._client is None:
+                headers = {"user-agent": "groundswell/0.1", "accept": "application/json"}
+                headers |= {"authorization": f"Bearer {self._key}"} if self._key else {}
+                # Plain http needs no certificates, and reading them takes longer than a window's requests.
+                self._client = httpx2.Client(timeout=self._timeout, transport=self._transport, headers=headers)
+            return self._client
 
     def _told(self, url: str, response: httpx2.Response) -> float | None:
         told = server_wait(dict(response.headers), self._clock())
         if told is not None and told > self._longest_wait:
             raise SourceError(
-                f"{url}: asks to wait {told:.0f} s, more than collect.longest_wait_seconds ({self._longest_wait:.0f}): run it again then"
+                f"{url}: asks to wait {told:.0f} s, more than the {self._longest_wait:.0f} allowed (collect.longest_wait_seconds): try again then"
             )
         return told
 
@@ -166,6 +176,16 @@ def _iso(value: str) -> float | None:
     except ValueError:
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _said(response: httpx2.Response) -> str:
+    """What a problem (RFC 9457) says of itself; a page of HTML says nothing."""
+    if response.headers.get("content-type") != "application/problem+json":
+        return ""
+    try:
+        return f": {str(response.json()['detail'])[:300]}"
+    except (ValueError, LookupError, TypeError):
+        return ""
 
 
 def _json_object(url: str, response: httpx2.Response) -> dict:
