@@ -14,7 +14,6 @@ import pytest
 from models import artifacts_of, project_with_registry, register
 
 from groundswell import tracking
-from groundswell.config import PromoteParams
 from groundswell.errors import JudgeRefused, ModelError, RegistryError
 from groundswell.files import write_json
 from groundswell.ledger import Entry, Ledger
@@ -120,11 +119,11 @@ def _verdict(settings, challenger, champion=None, verdict="PROMOTE", **changes):
 
 
 def _promote(settings, by="ann", verdict_digest=None):
-    return promote("games", by=by, verdict_digest=verdict_digest, settings=settings, params=PromoteParams(), now=NOW)
+    return promote("games", by=by, verdict_digest=verdict_digest, settings=settings, now=NOW)
 
 
 def _rollback(settings):
-    return rollback("games", by="bob", settings=settings, params=PromoteParams(), now=NOW)
+    return rollback("games", by="bob", settings=settings, now=NOW)
 
 
 def _champion(settings):
@@ -270,11 +269,11 @@ KILLED_BEFORE_THE_LINE = textwrap.dedent(
     from datetime import UTC, datetime
     from pathlib import Path
     from groundswell import ledger, promote as stage
-    from groundswell.config import PromoteParams, Settings
+    from groundswell.config import Settings
 
     ledger.Ledger.append = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
     settings = Settings(project=Path(sys.argv[1]))
-    getattr(stage, sys.argv[2])("games", by="ann", settings=settings, params=PromoteParams(), now=datetime(2026, 11, 2, 8, tzinfo=UTC))
+    getattr(stage, sys.argv[2])("games", by="ann", settings=settings, now=datetime(2026, 11, 2, 8, tzinfo=UTC))
     """
 )
 

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 from groundswell import tracking
-from groundswell.config import PromoteParams, Settings
+from groundswell.config import Settings
 from groundswell.errors import JudgeRefused, ModelError, RegistryError
 from groundswell.files import write_json
 from groundswell.ledger import Entry, Ledger, stamp
@@ -29,7 +29,7 @@ PREVIOUS = "previous_champion"
 log = logging.getLogger(__name__)
 
 
-def promote(topic: str, *, by: str, settings: Settings, params: PromoteParams, now: datetime, verdict_digest: str | None = None) -> dict:
+def promote(topic: str, *, by: str, settings: Settings, now: datetime, verdict_digest: str | None = None) -> dict:
     """Make the challenger that the verdict speaks of the champion; the report says from which version to which.
 
     ``verdict_digest``: the verdict that was approved; any other is refused. None: whichever the judge wrote last.
@@ -39,7 +39,7 @@ def promote(topic: str, *, by: str, settings: Settings, params: PromoteParams, n
         return _promote(ledger, topic, by, settings, now, verdict_digest)
 
 
-def rollback(topic: str, *, by: str, settings: Settings, params: PromoteParams, now: datetime) -> dict:
+def rollback(topic: str, *, by: str, settings: Settings, now: datetime) -> dict:
     """Go back to the last champion before the present one that still loads and answers; broken ones are passed over, and named."""
     ledger = Ledger(settings, topic)
     with ledger.alone():

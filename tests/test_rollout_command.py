@@ -1,0 +1,81 @@
+"""The rollout's commands on a real registry, and a serving that says what it says."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from groundswell import rollout, tracking
+from groundswell.config import Settings
+from groundswell.errors import RegistryError, UsageError
+
+pytestmark = pytest.mark.slow
+
+NAME = "groundswell-sentiment-games"
+
+
+@pytest.fixture
+def serving():
+    """An address whose /v1/rollout answers ``said``."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = json.dumps(self.server.said).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            return
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.said = {"state": "running", "version": "2", "share": 0.1, "decision": "every metric is within its bounds"}
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def settings(tmp_path, serving):
+    settings = Settings(project=tmp_path, serving_url=f"http://127.0.0.1:{serving.server_port}")
+    client = tracking.client(settings)
+    client.create_registered_model(NAME)
+    for number in ("1", "2"):
+        client.create_model_version(NAME, f"file:///nowhere/{number}")
+    return settings
+
+
+def test_a_rollout_from_start_to_ready_and_back(settings, serving):
+    with pytest.raises(UsageError, match="has no champion to compare"):
+        rollout.start("games", "2", settings=settings)
+    tracking.set_alias(settings, "games", tracking.CHAMPION, "1")
+    with pytest.raises(UsageError, match="is the champion"):
+        rollout.start("games", "1", settings=settings)
+    with pytest.raises(RegistryError, match="no version 9"):
+        rollout.start("games", "9", settings=settings)
+    assert rollout.start("games", "2", settings=settings) == {"topic": "games", "canary": "2", "champion": "1"}
+    assert rollout.status("games", settings=settings)["serving"]["state"] == "running"
+    with pytest.raises(UsageError, match="not ready .running at 10 %"):
+        rollout.require_ready("games", settings=settings)
+    serving.said = {"state": "ready", "version": "2", "share": 1.0, "decision": "finish"}
+    with pytest.raises(UsageError, match="they must be one"):
+        rollout.require_ready("games", settings=settings)
+    tracking.set_alias(settings, "games", tracking.CHALLENGER, "2")
+    assert rollout.require_ready("games", settings=settings) == "2"
+    assert rollout.stop("games", settings=settings)["stopped"] == "2"
+    assert rollout.stop("games", settings=settings)["stopped"] is None
+    assert tracking.version_by_alias(settings, "games", rollout.CANARY) is None
+
+
+def test_a_serving_that_is_gone_is_said_and_not_ready(settings):
+    tracking.set_alias(settings, "games", tracking.CHAMPION, "1")
+    rollout.start("games", "2", settings=settings)
+    gone = settings.model_copy(update={"serving_url": "http://127.0.0.1:9"})
+    assert rollout.status("games", settings=gone)["serving"] is None
+    with pytest.raises(UsageError, match="not ready"):
+        rollout.require_ready("games", settings=gone)
