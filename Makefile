@@ -5,12 +5,12 @@ BIN := .venv/bin
 FIND_LINKS = $(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null || echo $$PIP_FIND_LINKS)
 UV_OPTIONS = --quiet --compile-bytecode $(if $(FIND_LINKS),--find-links $(firstword $(FIND_LINKS)),--torch-backend cpu)
 
-.PHONY: help demo up down status shell test test-containers lint install lock clean
+.PHONY: help demo up down status shell test test-containers secrets lint install lock clean
 .DEFAULT_GOAL := help
 
 help: ## This list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
-	@ls benchmarks/*.py 2>/dev/null | sed -nE 's|benchmarks/(.*)\.py|\1|p' | grep -v harness | sed 's/^/  make bench-/'
+	@ls benchmarks/*.py 2>/dev/null | sed -nE 's|benchmarks/(.*)\.py|\1|p' | grep -vE "harness|load" | sed 's/^/  make bench-/'
 
 demo: install ## The whole loop once, through Airflow: collect 14 days, retrain, judge, promote, serve.
 	@$(BIN)/groundswell demo
@@ -29,6 +29,9 @@ test: install lint ## Every test, against the real servers.
 
 test-containers: install ## The images: build and run them, where buildah and podman are.
 	$(BIN)/python -m pytest -m container
+
+secrets: ## The passwords and keys that docker compose needs, into secrets/ (what is there stays).
+	@deploy/secrets.sh
 
 lint: install ## Style and the direction of imports.
 	$(BIN)/ruff check .

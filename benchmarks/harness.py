@@ -48,11 +48,11 @@ class Measure:
         return self.value <= mark if self.lower_is_better else self.value >= mark
 
 
-def finish(name: str, measures: Sequence[Measure], *, results: Path = RESULTS) -> int:
-    """Print the table, write ``<name>.json``, and return the exit status: 1 when a floor is missed."""
+def finish(name: str, measures: Sequence[Measure], *, results: Path = RESULTS, also: dict | None = None) -> int:
+    """Print the table, write ``<name>.json`` (with ``also`` in it), and return the exit status: 1 when a floor is missed."""
     print(table(measures))
     results.mkdir(parents=True, exist_ok=True)
-    answer = {"measures": [asdict(measure) for measure in measures], "machine": machine(), "commit": commit()}
+    answer = {"measures": [asdict(measure) for measure in measures], "machine": machine(), "commit": commit(), **(also or {})}
     path = results / f"{name}.json"
     path.write_text(json.dumps(answer, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     missed = [measure.measure for measure in measures if measure.is_missed]

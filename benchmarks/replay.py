@@ -102,14 +102,7 @@ class Replay:
     def _airflow_command(self, command: list[str]) -> None:
         """Airflow closes a backfill up to 30 s after its last run, and refuses another one until then."""
         for _ in range(12):
-            done = subprocess.run(
-                [sys.executable, "-m", "airflow", *command],
-                cwd=self.project.folder,
-                env=self.project.stack_environment(),
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            done = self.project.tool("airflow", *command)
             if not done.returncode:
                 return
             time.sleep(5)
