@@ -164,11 +164,6 @@ class Airflow:
 
         return self._wait(ended, seconds, lambda: f"run {run_id} of {dag} has not ended: {self._unfinished(dag, run_id)}", every)
 
-    def xcom(self, dag: str, run_id: str, task: str, *, map_index: int = -1, key: str = "return_value") -> Any:
-        """What a task left for others: of a stage, its report."""
-        path = f"{self._task(dag, run_id, task)}/xcomEntries/{quote(key)}?{urlencode({'map_index': map_index, 'stringify': 'false'})}"
-        return self._send("GET", path)["value"]
-
     def log(self, dag: str, run_id: str, task: str, *, map_index: int = -1, attempt: int = 1) -> list[str]:
         """The lines of a task's log."""
         path = f"{self._task(dag, run_id, task)}/logs/{attempt}?{urlencode({'map_index': map_index, 'full_content': 'true'})}"

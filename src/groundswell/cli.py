@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from groundswell.config import load_params, load_settings
-from groundswell.errors import GroundswellError
+from groundswell.errors import GroundswellError, UsageError
 from groundswell.window import parse_windows
 
 app = typer.Typer(name="groundswell", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -133,7 +133,7 @@ def promote(
     settings, params = _configured()
     from groundswell.promote import promote as stage
 
-    _report(stage(params.topic_named(topic)[0], by=by, verdict_digest=verdict, settings=settings, params=params.promote, now=_now()))
+    _report(stage(params.topic_named(topic)[0], by=by, verdict_digest=verdict, settings=settings, now=_now()))
 
 
 @app.command()
@@ -142,7 +142,7 @@ def rollback(by: ByOption, topic: TopicOption = None) -> None:
     settings, params = _configured()
     from groundswell.promote import rollback as stage
 
-    _report(stage(params.topic_named(topic)[0], by=by, settings=settings, params=params.promote, now=_now()))
+    _report(stage(params.topic_named(topic)[0], by=by, settings=settings, now=_now()))
 
 
 @app.command()
@@ -199,6 +199,139 @@ def checkout(version: Annotated[str, typer.Argument(metavar="MODEL_VERSION")], t
 
     settings, params = _configured()
     _report(restore(params.topic_named(topic)[0], version, settings=settings))
+
+
+@app.command()
+def export(
+    to: Annotated[str, typer.Option(help="hf (a transformers pipeline), onnx (plain ONNX Runtime) or triton (a model repository).")],
+    version: Annotated[str | None, typer.Argument(metavar="MODEL_VERSION", help="A number, or an alias such as champion.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A new folder; left out: one under exports/ of home.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="An export folder instead of a version, as train leaves it.")] = None,
+    topic: TopicOption = None,
+) -> None:
+    """Write a model version as a folder that others load: transformers, ONNX Runtime, Triton."""
+    settings, params = _configured()
+    from groundswell import convert
+
+    if (version is None) == (folder is None):
+        raise UsageError("export: expected MODEL_VERSION or --folder, one of them, e.g. groundswell export champion --to hf")
+    if folder:
+        report = convert.convert(folder, to, out or settings.root / "exports" / f"{folder.resolve().parent.name}-{to}")
+    else:
+        report = convert.export_version(params.topic_named(topic)[0], version, to, out, settings=settings)
+    _report(report)
+    typer.echo(f"Next: {report['try']}", err=True)
+
+
+keys_app = typer.Typer(name="keys", no_args_is_help=True, help="Serving's API keys: make, list, revoke.", rich_markup_mode=None)
+app.add_typer(keys_app)
+
+rollout_app = typer.Typer(name="rollout", no_args_is_help=True, help="Try a version on a growing share of serving's clients.", rich_markup_mode=None)
+
+
+@rollout_app.command("start")
+def start_rollout(version: Annotated[str, typer.Argument(metavar="MODEL_VERSION")], topic: TopicOption = None) -> None:
+    """Point the alias canary to a version: serving begins with 1 % of clients."""
+    settings, params = _configured()
+    from groundswell.rollout import start
+
+    _report(start(params.topic_named(topic)[0], version, settings=settings))
+
+
+@rollout_app.command("status")
+def rollout_status(topic: TopicOption = None) -> None:
+    """What the registry and serving say of the rollout."""
+    settings, params = _configured()
+    from groundswell.rollout import status
+
+    _report(status(params.topic_named(topic)[0], settings=settings))
+
+
+@rollout_app.command("finish")
+def finish_rollout(
+    by: ByOption,
+    topic: TopicOption = None,
+    verdict: Annotated[str | None, typer.Option(help="Digest of the verdict that was approved: no other is acted upon.")] = None,
+) -> None:
+    """Promote the version that serving calls ready, by promote's own rules, and take its alias canary away."""
+    settings, params = _configured()
+    from groundswell.promote import promote as stage
+    from groundswell.rollout import require_ready, stop
+
+    name = params.topic_named(topic)[0]
+    require_ready(name, settings=settings)
+    report = stage(name, by=by, verdict_digest=verdict, settings=settings, params=params.promote, now=_now())
+    stop(name, settings=settings)
+    _report(report)
+
+
+@rollout_app.command("stop")
+def stop_rollout(topic: TopicOption = None) -> None:
+    """Take the alias canary away: every client is the champion's again."""
+    settings, params = _configured()
+    from groundswell.rollout import stop
+
+    _report(stop(params.topic_named(topic)[0], settings=settings))
+
+
+app.add_typer(rollout_app)
+
+
+@keys_app.command("create")
+def create_key(
+    name: Annotated[str, typer.Argument(help="Whose it is: letters, digits, dots, dashes.")],
+    texts_per_second: Annotated[float, typer.Option(help="How fast its bucket fills, in each serving process.")] = 500,
+    burst_texts: Annotated[int, typer.Option(help="How many texts the bucket holds, at least one whole request of 128.")] = 2000,
+) -> None:
+    """Make an API key and print it, this once: only its hash is kept."""
+    from groundswell import keys
+
+    path = load_settings().keys_file
+    key, presented = keys.create(path, name, texts_per_second=texts_per_second, burst_texts=burst_texts)
+    typer.echo(f"The key of {key.name}, shown this once; serving takes it within a second as Authorization: Bearer KEY ({path}):", err=True)
+    typer.echo(presented)
+
+
+@keys_app.command("list")
+def list_keys() -> None:
+    """The keys that serving takes: names, rates, dates, never the keys themselves."""
+    from groundswell import keys
+
+    path = load_settings().keys_file
+    _report({"file": str(path), "keys": [key.model_dump(mode="json", exclude={"sha256"}) for key in keys.read(path)]})
+
+
+@keys_app.command("revoke")
+def revoke_key(name: str) -> None:
+    """Take a key away: serving refuses it within a second."""
+    from groundswell import keys
+
+    path = load_settings().keys_file
+    _report({"file": str(path), "revoked": keys.revoke(path, name).model_dump(mode="json", exclude={"sha256"})})
+
+
+@app.command()
+def predict(
+    texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT…", help="What to read.")] = None,
+    file: Annotated[Path | None, typer.Option(help="Posts instead: CSV, TSV, JSONL or Parquet, of any length.")] = None,
+    column: Annotated[str, typer.Option(help="Of the file: the one that holds the text.")] = "text",
+    out: Annotated[Path | None, typer.Option(help="Where the file goes with its answers; left out: FILE.answers.csv beside it.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON instead of a table.")] = False,
+) -> None:
+    """Ask the serving endpoint about texts, or about every row of a file."""
+    settings = load_settings()
+    if bool(texts) == (file is not None) or (out and not file):
+        raise UsageError('predict: expected texts, or --file with or without --out, e.g. groundswell predict "What a day"')
+    from groundswell import predict as asking
+    from groundswell.client import Client
+
+    with Client(settings.serving_url, settings.serving_key.get_secret_value(), attempts=8 if file else 3) as client:
+        if file:
+            with asking.Progress() as progress:
+                found = asking.predict_file(file, client, column=column, out=out, progress=progress.show)
+            _report(found)
+        else:
+            asking.show(texts, client, as_json=as_json)
 
 
 @app.command()

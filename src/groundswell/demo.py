@@ -185,7 +185,7 @@ def monitor(airflow: Airflow, settings: Settings, topic: str, window: Window, sa
 
 def ask(settings: Settings) -> dict:
     """The served endpoint's answer to `POSTS`: labels, probabilities, and the version that gave them."""
-    with Http(attempts=5) as http:
+    with Http(attempts=5, key=settings.serving_key.get_secret_value()) as http:
         return http.post(f"{settings.serving_url}/v1/predict", {"texts": list(POSTS)})
 
 

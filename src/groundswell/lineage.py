@@ -12,13 +12,11 @@ from datetime import UTC, datetime
 
 from groundswell import runs, tracking
 from groundswell.config import Settings
-from groundswell.errors import UnknownName, VersionError, nearest
+from groundswell.errors import VersionError
 from groundswell.examples import read_manifest
 from groundswell.files import sha256_of
 from groundswell.lake import Lake
 from groundswell.ledger import Ledger
-from groundswell.schema import registered_model
-from groundswell.tracking import CHALLENGER, CHAMPION, ModelVersion
 from groundswell.validations import validations
 from groundswell.versions import directory_md5, versions_of
 
@@ -27,7 +25,7 @@ log = logging.getLogger(__name__)
 
 def lineage(topic: str, version: str, *, settings: Settings) -> dict:
     """Where ``version`` (a number, ``champion`` or ``challenger``) came from, and what became of it."""
-    found = _version(settings, topic, version)
+    found = tracking.version_named(settings, topic, version)
     run = runs.read_run(settings, found.run_id)
     manifest = runs.read_json(settings, found.run_id, "dataset/manifest.json") or {}
     partitions = manifest.get("partitions", {})
@@ -56,7 +54,7 @@ def lineage(topic: str, version: str, *, settings: Settings) -> dict:
 
 def checkout(topic: str, version: str, *, settings: Settings) -> dict:
     """Make ``dataset/<topic>`` what ``version`` was trained on, byte for byte."""
-    found = _version(settings, topic, version)
+    found = tracking.version_named(settings, topic, version)
     md5 = found.tags.get("dataset_md5")
     if not md5:
         raise VersionError(f"version {found.version} of {found.name} has no tag dataset_md5: it was not registered by groundswell train")
@@ -71,17 +69,6 @@ def checkout(topic: str, version: str, *, settings: Settings) -> dict:
     splits = read_manifest(folder)["splits"]
     report = {"stage": "checkout", "topic": topic, "model_version": found.version, "dataset_md5": md5, "replaced": before if before != md5 else None}
     return report | {"rows": {name: split["rows"] for name, split in splits.items()}}
-
-
-def _version(settings: Settings, topic: str, version: str) -> ModelVersion:
-    if version in (CHAMPION, CHALLENGER):
-        found = tracking.version_by_alias(settings, topic, version)
-    else:
-        found = tracking.version_numbered(settings, topic, version) if version.isdecimal() else None
-    if found is None:
-        known = [one.version for one in tracking.versions(settings, topic)]
-        raise UnknownName(f"{registered_model(topic)} has no version {version!r}{nearest(version, [*known, CHAMPION, CHALLENGER])}")
-    return found
 
 
 def _rows_by_source(partitions: dict[str, dict]) -> dict[str, dict[str, int]]:

@@ -1,4 +1,4 @@
-"""The embedded stack: Airflow, MLflow, the simulated platforms and serving as local processes on loopback, SQLite and files below them.
+"""The embedded stack: Airflow, MLflow, the simulated platforms and serving as local processes on loopback, on SQLite or PostgreSQL and files.
 
 `services` says what they are, `up` starts what does not run yet and waits until all are well, `down` stops them all. All state
 is under ``settings.root``; ports are settings.
@@ -22,9 +22,12 @@ from groundswell.config import Params, Settings
 from groundswell.errors import StackError
 from groundswell.files import replacing
 from groundswell.processes import Service
+from groundswell.schema import registered_model
 
 _HEALTHY_WITHIN_SECONDS = 240
 _ADMIN = "admin"
+_SECRETS = ("pseudonym_key", "serving_key", "airflow_database_url", "mlflow_database_url")
+"""Settings that are handed on only to who needs them."""
 _AIRFLOW_PARTS = {"airflow-api-server": "metadatabase", "airflow-scheduler": "scheduler", "airflow-dag-processor": "dag_processor"}
 """Our service → its name in Airflow's own health report."""
 
@@ -49,7 +52,7 @@ def settings_of_the_stack(settings: Settings) -> Settings:
 def environment(settings: Settings, topic: str) -> dict[str, str]:
     """What every process of the stack finds in its environment; ``settings`` are `settings_of_the_stack`'s."""
     secret = _secrets(settings)
-    fields = {name: getattr(settings, name) for name in type(settings).model_fields if name != "pseudonym_key"}
+    fields = {name: getattr(settings, name) for name in type(settings).model_fields if name not in _SECRETS}
     ours = {f"GROUNDSWELL_{name.upper()}": _as_text(value) for name, value in fields.items() if value != ""}
     return {
         **ours,
@@ -64,8 +67,9 @@ def environment(settings: Settings, topic: str) -> dict[str, str]:
 
 
 def airflow_environment(settings: Settings, secret: dict[str, str]) -> dict[str, str]:
-    """Airflow on SQLite and local processes: loopback only, quick hand-overs, no examples. See docs/dags.md for why each is here."""
+    """Airflow on its database and local processes: loopback only, quick hand-overs, no examples. See docs/dags.md for why each is here."""
     home = settings.root / "airflow"
+    database = settings.airflow_database_url.get_secret_value()
     return {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(settings.project / "dags"),
@@ -85,17 +89,16 @@ def airflow_environment(settings: Settings, secret: dict[str, str]) -> dict[str,
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__API__SECRET_KEY": secret["airflow"],
         "AIRFLOW__API_AUTH__JWT_SECRET": secret["jwt"],
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database or f"sqlite:///{home / 'airflow.db'}",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
-        "AIRFLOW__SCHEDULER__USE_ROW_LEVEL_LOCKING": "False",
+        "AIRFLOW__SCHEDULER__USE_ROW_LEVEL_LOCKING": str(bool(database)),  # SQLite has none
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(home / "bundles"),
-        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "NO_COLOR": "1",
     }
 
@@ -118,12 +121,13 @@ def services(settings: Settings, topic: str) -> list[Service]:
             "mlflow",
             [
                 *(python, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(settings.mlflow_port), "--workers", "1"),
-                *("--backend-store-uri", f"sqlite:///{mlflow / 'mlflow.db'}", "--artifacts-destination", str(mlflow / "artifacts")),
-                "--serve-artifacts",
+                *("--artifacts-destination", str(mlflow / "artifacts"), "--serve-artifacts"),
             ],
             {"GROUNDSWELL_MLFLOW_PORT": settings.mlflow_port},
             f"{settings.mlflow_uri}/health",
             {
+                # Not on the command line, which every user of the machine can read: it may hold a password.
+                "MLFLOW_BACKEND_STORE_URI": settings.mlflow_database_url.get_secret_value() or f"sqlite:///{mlflow / 'mlflow.db'}",
                 "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
                 "MLFLOW_SERVER_ALLOWED_HOSTS": f"127.0.0.1:{settings.mlflow_port},localhost:{settings.mlflow_port}",
                 "MLFLOW_WEBHOOK_ALLOWED_SCHEMES": "https,http",
@@ -137,6 +141,7 @@ def services(settings: Settings, topic: str) -> list[Service]:
             [str(serving_python), "-m", "serving.main"],
             {"GROUNDSWELL_SERVING_PORT": settings.serving_port},
             f"{settings.serving_url}/healthz",
+            {"GROUNDSWELL_SERVING_AUTH": "off"},  # this stack is the demo, and on loopback: docs/security.md
             page=settings.serving_url,
         ),
         *(
@@ -181,7 +186,7 @@ def up(settings: Settings, params: Params, *, say=lambda line: None) -> dict[str
             except BaseException:
                 gives_up.set()
                 raise
-        _subscribe_serving(settings)
+        _subscribe_serving(settings, topic)
     except BaseException:
         down(settings, spare=before, say=say)
         raise
@@ -268,20 +273,12 @@ def _write_for_owner(path: Path, value: dict) -> None:
         file.write(json.dumps(value))
 
 
-def _subscribe_serving(settings: Settings) -> None:
-    """Have MLflow tell serving when the champion alias moves; serving polls all the same."""
-    os.environ["MLFLOW_TRACKING_URI"] = settings.mlflow_uri
-    from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
+def _subscribe_serving(settings: Settings, topic: str) -> None:
+    """Have MLflow tell serving when the champion alias moves; here, because serving starts before MLflow is up. It polls all the same."""
+    from serving.registry import MlflowRegistry
 
-    url = f"{settings.serving_url}/hooks/mlflow"
-    try:
-        client = MlflowClient(settings.mlflow_uri)
-        if any(webhook.url == url for webhook in client.list_webhooks()):
-            return
-        client.create_webhook(name="serving", url=url, events=["model_version_alias.created"], secret=_secrets(settings)["webhook"])
-    except MlflowException as error:
-        raise StackError(f"MLflow at {settings.mlflow_uri} refused serving's webhook: {error}") from error
+    registry = MlflowRegistry(settings.mlflow_uri, registered_model(topic))
+    registry.ensure_webhook(f"{settings.serving_url}/hooks/mlflow", _secrets(settings)["webhook"])
 
 
 def _as_text(value) -> str:

@@ -11,14 +11,16 @@ from groundswell.ledger import Ledger
 
 
 def status(settings: Settings, params: Params) -> dict:
-    """``{"running": {service: page}, "champion": …, "windows": {topic: {window: {source: rows}}}, "airflow": user and password}``."""
+    """``{"running": {service: page}, "champion": …, "windows": {topic: {window: {source: rows}}}, "airflow": …}``.
+
+    ``airflow`` is its user and password, None while nothing runs.
+    """
     settings = stack.settings_of_the_stack(settings)
     run, _ = stack.folders(settings)
     running = {name: (processes.record_of(name, run) or {}).get("page", "") for name in stack.running(settings)}
-    user, password = stack.admin_password(settings)
     return {
         "running": running,
-        "airflow": {"user": user, "password": password},
+        "airflow": dict(zip(("user", "password"), stack.admin_password(settings), strict=True)) if running else None,
         "champion": {topic: champion(settings, topic) for topic in params.topics},
         "windows": {topic: windows(settings, topic) for topic in params.topics},
     }

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from groundswell.errors import ModelError, RegistryError
+from groundswell.errors import ModelError, RegistryError, UnknownName, nearest
 from groundswell.predictor import verify
 from groundswell.schema import registered_model
 
@@ -175,7 +175,8 @@ def register_dataset_source() -> None:
 
         @classmethod
         def _resolve(cls, raw_source):
-            raise NotImplementedError
+            # MLflow's base class demands the method; it calls it only where `_can_resolve` said yes, and that never does
+            raise TypeError(f"a DVC source is made by log_input, not of {type(raw_source).__name__}")
 
         def to_dict(self) -> dict:
             return {"path": self.path, "md5": self.md5}
@@ -197,6 +198,15 @@ def version_numbered(settings, topic: str, version: str) -> ModelVersion | None:
     """Version ``version`` of the topic's model, or None when it does not exist."""
     with registry_errors(settings):
         return _or_none(lambda: client(settings).get_model_version(registered_model(topic), str(version)))
+
+
+def version_named(settings, topic: str, word: str) -> ModelVersion:
+    """The version that ``word``, a number or an alias, stands for; `UnknownName` when there is none."""
+    found = version_numbered(settings, topic, word) if word.isdecimal() else version_by_alias(settings, topic, word)
+    if found is None:
+        known = [one.version for one in versions(settings, topic)]
+        raise UnknownName(f"{registered_model(topic)} has no version {word!r}{nearest(word, [*known, CHAMPION, CHALLENGER])}")
+    return found
 
 
 def versions(settings, topic: str) -> list[ModelVersion]:
@@ -227,6 +237,12 @@ def set_alias(settings, topic: str, alias: str, version: str) -> None:
     """Point ``alias`` to ``version`` in one call: it is never deleted first."""
     with registry_errors(settings):
         client(settings).set_registered_model_alias(registered_model(topic), alias, str(version))
+
+
+def delete_alias(settings, topic: str, alias: str) -> None:
+    """Take ``alias`` from whatever version has it."""
+    with registry_errors(settings):
+        client(settings).delete_registered_model_alias(registered_model(topic), alias)
 
 
 def set_version_tag(settings, topic: str, version: str, key: str, value: str) -> None:

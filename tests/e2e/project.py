@@ -53,6 +53,12 @@ class Project:
             check=False,
         )
 
+    def tool(self, *words: str) -> subprocess.CompletedProcess:
+        """`airflow …` or `dvc …` as a person would type it in `make shell` here."""
+        return subprocess.run(
+            [sys.executable, "-m", *words], cwd=self.folder, env=self.stack_environment(), capture_output=True, text=True, check=False
+        )
+
     def airflow(self) -> Airflow:
         return Airflow(self.settings.airflow_url, *stack.admin_password(self.settings))
 

@@ -106,15 +106,7 @@ class TestTheDemo:
 
     def test_dvc_repro_gives_the_same_data_set(self, demonstrated):
         before = dataset_md5(demonstrated)
-        words = ["repro", "--force", "--single-item", "prepare"]
-        done = subprocess.run(
-            [sys.executable, "-m", "dvc", *words],
-            cwd=demonstrated.folder,
-            env=demonstrated.stack_environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = demonstrated.tool("dvc", "repro", "--force", "--single-item", "prepare")
         assert done.returncode == 0, done.stderr[-2000:]
         assert dataset_md5(demonstrated) == before
 
@@ -150,14 +142,7 @@ class TestAfterwards:
         airflow = running.airflow()
         words = "backfill create --dag-id collect --from-date 2026-10-20 --to-date 2026-10-21 --max-active-runs 2 --reprocess-behavior completed"
         runs_before = {run["dag_run_id"] for run in airflow.runs("collect")}
-        done = subprocess.run(
-            [sys.executable, "-m", "airflow", *words.split()],
-            cwd=running.folder,
-            env=running.stack_environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = running.tool("airflow", *words.split())
         assert done.returncode == 0, done.stderr[-2000:]
 
         def ended():
@@ -206,13 +191,13 @@ class TestAfterwards:
     def test_serving_answers_as_the_offline_predictor_does(self, running):
         from groundswell.predictor import Predictor
 
-        texts = ["Love it ❤️", "worst patch ever", "servers restart at nine", "", "😡", "مرحبا", "x" * 100_000, "a\x00b"]
+        texts = ["Love it ❤️", "worst patch ever", "servers restart at nine", "", "😡", "مرحبا", "x" * 2_000, "a\x00b"]
         with Http() as http:
             answer = http.post(f"{running.settings.serving_url}/v1/predict", {"texts": texts})
         expected = Predictor.load(running.settings.model(TOPIC) / "export").predict(texts)
         labels = ["negative", "neutral", "positive"]
-        for row, prediction in zip(expected, answer["predictions"], strict=True):
-            assert [prediction["probabilities"][label] for label in labels] == pytest.approx(list(row), abs=2e-3)
+        said = [[prediction["probabilities"][label] for label in labels] for prediction in answer["predictions"]]
+        assert said == expected.tolist(), "to the last bit"
 
     def test_serving_outlives_the_registry(self, running):
         from groundswell import processes
