@@ -72,3 +72,14 @@ def test_a_key_for_pseudonyms_is_demanded_outside_the_demo():
         Settings(pseudonym_key=DEMO_PSEUDONYM_KEY).key_for_pseudonyms()
     assert Settings(is_demo=True).key_for_pseudonyms()
     assert Settings(pseudonym_key="x" * 16).key_for_pseudonyms() == b"x" * 16
+
+
+def test_a_databases_url_names_the_driver_and_is_never_shown(monkeypatch):
+    monkeypatch.setenv("GROUNDSWELL_MLFLOW_DATABASE_URL", "postgresql://mlflow:told-to-nobody@db/mlflow")
+    with pytest.raises(ParamsError, match=r"GROUNDSWELL_MLFLOW_DATABASE_URL: .*expected postgresql\+psycopg2://USER") as refused:
+        load_settings()
+    assert "told-to-nobody" not in str(refused.value)
+    monkeypatch.setenv("GROUNDSWELL_MLFLOW_DATABASE_URL", "postgresql+psycopg2://mlflow:told-to-nobody@db/mlflow")
+    settings = load_settings()
+    assert "told-to-nobody" not in repr(settings)
+    assert settings.tracking_uri == "http://127.0.0.1:5000"

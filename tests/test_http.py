@@ -94,3 +94,16 @@ def test_post_sends_json():
 
     Http(transport=httpx2.MockTransport(handler)).post("http://platform.test", {"a": "ü"})
     assert seen == ['{"a":"ü"}'.encode()]
+
+
+def test_a_key_goes_along_and_a_problem_is_told_in_its_own_words():
+    seen = []
+
+    def answer(request):
+        seen.append(request.headers.get("authorization"))
+        return httpx2.Response(422, json={"detail": "body.texts: 1 to 128 texts"}, headers={"content-type": "application/problem+json"})
+
+    http = Http(key="a-key", transport=httpx2.MockTransport(answer))
+    with pytest.raises(SourceError, match=r"found 422: body\.texts: 1 to 128 texts$"):
+        http.post("http://serving.test", {})
+    assert seen == ["Bearer a-key"]

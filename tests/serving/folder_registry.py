@@ -6,21 +6,23 @@ import shutil
 from pathlib import Path
 
 from groundswell.errors import RegistryError
-from serving.registry import Version
+from serving.registry import ALIAS, Version
 
 
 class FolderRegistry:
-    """Versions are export folders; ``alias`` is the number of the champion, or None."""
+    """Versions are export folders; ``alias`` is the number of the champion, or None; ``others`` are further aliases and their numbers."""
 
     def __init__(self):
         self.exports: dict[str, Path] = {}
         self.alias: str | None = None
+        self.others: dict[str, str] = {}
         self.is_down = False
         self.downloads: list[str] = []
 
-    def champion(self) -> Version | None:
+    def aliases(self) -> dict[str, Version]:
         self._require_up()
-        return self.named(self.alias) if self.alias else None
+        numbers = {**self.others, **({ALIAS: self.alias} if self.alias else {})}
+        return {alias: self.named(number) for alias, number in numbers.items()}
 
     def named(self, number: str) -> Version:
         return Version(number, f"run-{number}", f"models:/m-{self.exports[number].parent.name}")

@@ -5,28 +5,17 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import threading
 
 import pytest
 
 from serving.copies import Copies
 from serving.keeper import Keeper
-from serving.loading import load_model
+from serving.ledger import Ledger, lines
+from serving.loading import Pace, load_model
 from serving.metrics import Metrics
 
 TEXTS = ["great love fun", "awful broken crash"]
-
-
-class Clock:
-    def __init__(self):
-        self.seconds = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
-
-
-@pytest.fixture
-def clock():
-    return Clock()
 
 
 @pytest.fixture
@@ -37,10 +26,12 @@ def new_keeper(settings, registry, clock):
         return Keeper(
             registry,
             Copies(settings.folder),
-            lambda folder, version: load_model(folder, version, name=settings.model_name, topic=settings.topic),
+            lambda folder, version, present: load_model(folder, version, name=settings.model_name, topic=settings.topic, pace=Pace(present, 20, 5)),
             Metrics(),
+            Ledger(settings.folder),
             poll_seconds=3600,
             retry_seconds=30,
+            others=("challenger",),
             clock=clock,
         )
 
@@ -134,7 +125,7 @@ def test_a_broken_version_is_tried_again_after_a_while_longer_each_time(keeper, 
     assert tries == [0, 30, 90]
     registry.exports["2"] = whole
     identity = registry.named("2")
-    assert keeper._refused[0] != identity, "another source is another version"
+    assert identity not in keeper._refused, "another source is another version"
     keeper.check()
     assert keeper.current.version.version == "2"
 
@@ -216,13 +207,14 @@ def test_copies_do_not_pile_up(keeper, registry, settings, exports):
         registry.alias = number
         keeper.check()
     assert sorted(path.name for path in settings.folder.iterdir() if path.is_dir()) == ["3", "4"]
+    assert sorted(path.name for path in settings.folder.glob("*.lock") if path.stem.isdigit()) == ["3.lock", "4.lock"]
 
 
 def test_what_a_killed_process_left_is_swept_and_what_a_living_one_does_is_not(settings, new_keeper):
     (settings.folder / ".7.999999999").mkdir(parents=True)
     (settings.folder / ".8.1").mkdir()
     new_keeper().resume()
-    assert [path.name for path in settings.folder.iterdir()] == [".8.1"]
+    assert sorted(path.name for path in settings.folder.iterdir()) == [".8.1"]
 
 
 def test_a_folder_that_can_not_be_written_is_a_reason_and_no_crash(registry, new_keeper, settings):
@@ -241,8 +233,77 @@ def test_a_surprise_does_not_end_the_thread(new_keeper, registry):
         asked.append(1)
         raise ZeroDivisionError
 
-    registry.champion = surprising
+    registry.aliases = surprising
     keeper._guarded(keeper.check)
     keeper._guarded(keeper.check)
     assert len(asked) == 2
-    assert keeper.trouble == "ZeroDivisionError while looking after the champion"
+    assert keeper.trouble == "ZeroDivisionError while looking after the models"
+
+
+def test_the_ledger_says_what_came_into_service_and_what_was_refused_why(keeper, registry, settings, tmp_path):
+    break_export(registry, "2", tmp_path)
+    registry.alias = "2"
+    keeper.check()
+    events = lines(settings.folder / "ledger.jsonl")
+    assert [(event["event"], event["version"]) for event in events] == [("serving", "1"), ("refused", "2")]
+    assert events[1]["kind"] == "files"
+    assert "model.int8.onnx has sha256" in events[1]["reason"]
+    assert str(tmp_path) not in events[1]["reason"]
+    labels = [sample.labels for metric in keeper._metrics.refused_models.collect() for sample in metric.samples if sample.name.endswith("_total")]
+    assert labels == [{"version": "2", "reason": "files"}]
+
+
+def test_a_challenger_lies_beside_the_champion_and_takes_its_place_without_a_second_load(keeper, registry):
+    registry.others = {"challenger": "2"}
+    keeper.check()
+    challenger = keeper.beside["challenger"]
+    assert (keeper.current.version.version, challenger.version.version) == ("1", "2")
+    registry.alias = "2"
+    keeper.check()
+    assert keeper.current is challenger
+    assert keeper.beside == {}, "it would be compared with itself"
+    assert registry.downloads == ["1", "2"]
+
+
+def test_the_champion_before_is_still_in_memory(keeper, registry):
+    first = keeper.current
+    registry.alias = "2"
+    keeper.check()
+    registry.alias = "1"
+    keeper.check()
+    assert keeper.current is first
+
+
+def test_a_broken_challenger_is_said_and_disturbs_nobody(keeper, registry, tmp_path):
+    break_export(registry, "2", tmp_path)
+    registry.others = {"challenger": "2"}
+    keeper.check()
+    assert keeper.current.version.version == "1"
+    assert keeper.beside == {}
+    assert keeper.trouble.startswith("challenger: version 2 is refused")
+    registry.others = {}
+    keeper.check()
+    assert keeper.trouble is None
+
+
+def test_two_workers_fetch_a_version_once(settings, registry, tmp_path):
+    """Two processes' worth of keepers on one folder, both without a copy: the second one waits for the first one's download."""
+    started, may_finish, honest = threading.Event(), threading.Event(), registry.download
+
+    def slow(version, folder):
+        started.set()
+        assert may_finish.wait(20)
+        return honest(version, folder)
+
+    registry.download = slow
+    version = registry.named("1")
+    found: list = []
+    workers = [threading.Thread(target=lambda: found.append(Copies(settings.folder).fetch(version, registry.download))) for _ in range(2)]
+    workers[0].start()
+    assert started.wait(20)
+    workers[1].start()
+    may_finish.set()
+    for worker in workers:
+        worker.join(20)
+    assert registry.downloads == ["1"]
+    assert found == [Copies(settings.folder).export(version)] * 2

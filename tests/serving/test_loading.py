@@ -12,15 +12,15 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from groundswell.errors import ModelError
-from serving.loading import TRIAL, load_model
+from serving import onnxfile
+from serving.loading import TRIAL, Pace, Refused, load_model
 from serving.registry import Version
 
 VERSION = Version("1", "run-1", "models:/m-1")
 
 
-def admit(folder: Path, topic: str = "games"):
-    return load_model(folder, VERSION, name="groundswell-sentiment-games", topic=topic)
+def admit(folder: Path, topic: str = "games", pace: Pace | None = None):
+    return load_model(folder, VERSION, name="groundswell-sentiment-games", topic=topic, pace=pace)
 
 
 def reseal(folder: Path) -> None:
@@ -62,6 +62,123 @@ def with_external_data(folder: Path, location: str = "../weights.bin") -> None:
     reseal(folder)
 
 
+def with_half_a_network(folder: Path) -> None:
+    content = (folder / "model.int8.onnx").read_bytes()
+    (folder / "model.int8.onnx").write_bytes(content[: len(content) // 2])
+    reseal(folder)
+
+
+def change_tokenizer(folder: Path, change) -> None:
+    """``change`` gets the token → number table and edits it."""
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    change(tokenizer["model"]["vocab"])
+    special = {token["content"] for token in tokenizer["added_tokens"]}
+    tokenizer["added_tokens"] = [token for token in tokenizer["added_tokens"] if token["content"] in special & tokenizer["model"]["vocab"].keys()]
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    reseal(folder)
+
+
+def with_fewer_tokens(folder: Path) -> None:
+    change_tokenizer(folder, lambda table: table.pop(max(table, key=table.get)))
+
+
+def with_other_special_tokens(folder: Path) -> None:
+    tokenizer = json.loads((folder / "tokenizer.json").read_text().replace("[CLS]", "<s>"))
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    reseal(folder)
+
+
+def with_tokens_in_another_order(folder: Path) -> None:
+    """The size is right, every number is a word, and each is another word's."""
+
+    def turn(table: dict[str, int]) -> None:
+        words = [word for word in table if word.isalpha()]
+        numbers = [table[word] for word in words]
+        table.update(zip(words, numbers[1:] + numbers[:1], strict=True))
+
+    change_tokenizer(folder, turn)
+
+
+def with_labels_swapped_in_the_head(folder: Path) -> None:
+    """What says negative now means positive; config.json still has our order."""
+    model = onnx.load(folder / "model.int8.onnx")
+    (last,) = (node for node in model.graph.node if "logits" in node.output)
+    last.output[0] = "unswapped"
+    order = numpy_helper.from_array(np.array([2, 1, 0]), "order")
+    model.graph.initializer.append(order)
+    model.graph.node.append(onnx.helper.make_node("Gather", ["unswapped", "order"], ["logits"], axis=1))
+    onnx.save(model, folder / "model.int8.onnx")
+    reseal(folder)
+
+
+def with_idle_arithmetic(folder: Path, products: int = 40, width: int = 700) -> None:
+    """A network that gives the same answers after some products of matrices that change nothing."""
+    model = onnx.load(folder / "model.int8.onnx")
+    (last,) = (node for node in model.graph.node if "logits" in node.output)
+    last.output[0] = "early"
+    weights = np.random.default_rng(0).standard_normal((width, width)).astype(np.float32) / np.float32(np.sqrt(width))
+    add, node = model.graph.initializer.append, onnx.helper.make_node
+    add(numpy_helper.from_array(weights, "idle"))
+    add(numpy_helper.from_array(np.zeros((), np.float32), "idle_nought"))
+    nodes = [node("ReduceMean", ["early"], ["idle_mean"], keepdims=0), node("Mul", ["idle", "idle_mean"], ["idle_product0"])]
+    nodes += [node("MatMul", [f"idle_product{place}", "idle"], [f"idle_product{place + 1}"]) for place in range(products)]
+    nodes += [node("ReduceMean", [f"idle_product{products}"], ["idle_end"], keepdims=0), node("Mul", ["idle_end", "idle_nought"], ["idle_nothing"])]
+    nodes += [node("Add", ["early", "idle_nothing"], ["logits"])]
+    model.graph.node.extend(nodes)
+    onnx.save(model, folder / "model.int8.onnx")
+    reseal(folder)
+
+
+def test_a_slow_one_is_refused_beside_a_quick_champion_or_by_itself(candidate, exports):
+    champion = admit(exports["2"])
+    with_idle_arithmetic(candidate)
+    assert admit(candidate).predictor.predict(TRIAL).shape == (len(TRIAL), 3), "it is good otherwise"
+    with pytest.raises(Refused, match="expected at most 4 times that") as refused:
+        admit(candidate, pace=Pace(champion, 4, 60))
+    assert refused.value.kind == "slow"
+    with pytest.raises(Refused, match="expected at most 0.001"):
+        admit(candidate, pace=Pace(None, 4, 0.001))
+
+
+def test_one_that_is_as_quick_as_the_champion_gets_in(candidate, exports):
+    admit(candidate, pace=Pace(admit(exports["2"]), 20, 60))
+
+
+def test_weights_outside_are_found_wherever_they_hide(candidate):
+    """In a branch of an If, where ONNX Runtime would read them too."""
+    model = onnx.load(candidate / "model.int8.onnx")
+    tensor = numpy_helper.from_array(np.zeros(3, np.float32), "hidden")
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="../../etc/hostname")
+    inner = [onnx.helper.make_node("Constant", [], ["out"], value=tensor)]
+    branch = onnx.helper.make_graph(inner, "branch", [], [onnx.helper.make_tensor_value_info("out", onnx.TensorProto.FLOAT, [3])])
+    condition = numpy_helper.from_array(np.array(True), "condition")
+    model.graph.initializer.append(condition)
+    model.graph.node.append(onnx.helper.make_node("If", ["condition"], ["unused"], then_branch=branch, else_branch=branch))
+    (candidate / "model.int8.onnx").write_bytes(model.SerializeToString())
+    reseal(candidate)
+    with pytest.raises(Refused, match="outside of itself"):
+        admit(candidate)
+
+
+def test_the_tables_are_those_that_onnx_sees(exports):
+    for name in ("model.onnx", "model.int8.onnx"):
+        model = onnx.load(exports["1"] / name)
+        sizes = {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
+        found = onnxfile.read(exports["1"] / name)
+        assert 30522 in found.table_rows
+        assert found.table_rows <= {dims[0] for dims in sizes.values() if len(dims) == 2}
+        assert found.external == []
+
+
+@pytest.mark.parametrize("content", [b"", b"rubbish", b"\x3a\xff\xff\xff\xff\x0f", b"\xff" * 30])
+def test_what_is_no_protobuf_is_an_error_and_no_crash(tmp_path, content):
+    (tmp_path / "x.onnx").write_bytes(content)
+    with pytest.raises(ValueError):
+        onnxfile.read(tmp_path / "x.onnx")
+
+
 def test_a_good_one_gets_in(candidate):
     model = admit(candidate)
     assert model.digest == hashlib.sha256((candidate / "manifest.json").read_bytes()).hexdigest()
@@ -84,10 +201,16 @@ BAD = {
     "a temperature of nought": (lambda folder: configure(folder, temperature=0.0), "NaN or infinity"),
     "a network that is no number": (with_nan_weights, "NaN or infinity"),
     "a network that is no network": (lambda folder: ((folder / "model.int8.onnx").write_bytes(b"rubbish"), reseal(folder)), "can't be loaded"),
-    "weights elsewhere": (with_external_data, "can't be loaded"),
+    "a file cut off and vouched for": (with_half_a_network, "can't be loaded"),
+    "weights elsewhere": (with_external_data, "keeps weights outside of itself"),
     "weights beside it": (lambda folder: with_external_data(folder, "weights.bin"), "weights.bin: expected only files of the kinds"),
     "a pickle": (lambda folder: ((folder / "model.pkl").write_bytes(b"x"), reseal(folder)), "model.pkl: expected only files of the kinds"),
     "a tokenizer that is none": (lambda folder: ((folder / "tokenizer.json").write_text("{}"), reseal(folder)), "can't be loaded"),
+    "a tokenizer of another size": (with_fewer_tokens, "30521 tokens, the network's tables have .*30522 rows"),
+    "a tokenizer of another kind": (with_other_special_tokens, "has no \\[CLS\\]"),
+    "a tokenizer in another order": (with_tokens_in_another_order, "answers differ from those of golden.json"),
+    "a head in another order": (with_labels_swapped_in_the_head, "answers differ from those of golden.json"),
+    "golden answers that are none": (lambda folder: ((folder / "golden.json").write_text("[]"), reseal(folder)), "golden.json can't be read"),
 }
 
 
@@ -95,5 +218,5 @@ BAD = {
 @pytest.mark.parametrize(("spoil", "reason"), BAD.values(), ids=BAD.keys())
 def test_a_bad_one_does_not(candidate, spoil, reason):
     spoil(candidate)
-    with pytest.raises(ModelError, match=reason):
+    with pytest.raises(Refused, match=reason):
         admit(candidate)

@@ -29,7 +29,7 @@ NEVER = (
     "sqlalchemy",
     "multipart",
 )
-OURS = {"groundswell", "groundswell.errors", "groundswell.files", "groundswell.predictor", "groundswell.text"}
+OURS = {"groundswell", "groundswell.errors", "groundswell.files", "groundswell.keys", "groundswell.predictor", "groundswell.text"}
 
 
 def test_the_topic_must_be_said():

@@ -119,7 +119,7 @@ class Hammer:
 def test_a_life_of_a_serving_process(client, mlflow_server, exports, tmp_path):
     """One story, because every start costs seconds: no champion, first, swap under load, broken, registry gone, restart."""
     offline = {number: Predictor.load(folder).predict(TEXTS) for number, folder in exports.items()}
-    serving = start_serving(tmp_path, mlflow_server.url, serving_poll_seconds="0.3", serving_retry_seconds="3600").wait()
+    serving = start_serving(tmp_path, mlflow_server.url, serving_poll_seconds="0.3", serving_retry_seconds="3600", serving_shadow_share="0").wait()
     try:
         seconds_until(lambda: "alias champion" in state(serving.url)[1].get("detail", ""))
         client.set_registered_model_alias(NAME, "champion", "1")
@@ -179,9 +179,9 @@ def test_a_stop_waits_for_requests_under_way(client, mlflow_server, tmp_path):
     serving = start_serving(tmp_path, mlflow_server.url).wait()
     seconds_until(lambda: state(serving.url)[0] == 200)
     body = json.dumps({"texts": TEXTS}).encode()
-    head = f"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
+    head = f"POST /v1/predict HTTP/1.1\r\nHost: [::1]\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     with socket.create_connection(("127.0.0.1", serving.port), timeout=20) as connection:
-        connection.sendall(head.encode())
+        connection.sendall(head.encode() + b"Expect: 100-continue\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 100"), "it is being read"
         connection.sendall(body[:10])
         serving.process.send_signal(signal.SIGTERM)
