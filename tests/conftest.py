@@ -1,10 +1,12 @@
 """What tests of every folder share."""
 
+import logging
 from pathlib import Path
 
 import pytest
 
 CHROMIUM = Path("/usr/bin/chromium")
+logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line a request: under load it buried what had failed
 
 
 @pytest.fixture
