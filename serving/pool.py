@@ -1,7 +1,9 @@
 """Where predictions are computed: a few threads that take what waits from every request together, and a bound on what may wait.
 
-A thread that is free takes, in turn, one width of one model and what waits of it, oldest first, up to a budget of tokens: a lone
-text starts at once, and a crowd is computed in full batches. Answers do not depend on who shares a batch (`groundswell.predictor`).
+A thread that is free takes, in turn, one width of one model and what waits of it, oldest first, up to a budget of tokens: nobody waits for
+a batch to fill, and a crowd is computed in full batches. While requests come one after the other, each after the last one's answer, a text
+is computed where it arrives, on the event loop and by all cores: handing it to a thread and back would take a third of its time, and there
+is nobody whom it could hold up. Answers do not depend on who shares a batch, nor on how many cores computed it (`groundswell.predictor`).
 Refuses with `Busy` what would go past the bound, at once: a queue that only grows helps nobody. What has waited longer than its deadline
 is not computed any more (`Late`), nor what its client hung up on. A text that a model can't read fails by itself.
 """
@@ -23,6 +25,11 @@ from serving.loading import LoadedModel
 _CHARACTERS_PER_TOKEN = 4
 _TEXTS_AT_ONCE = 256
 """How many texts a thread tokenises before it computes again."""
+_LONE, _LONELIEST, _MET = 16, 32, 4
+"""What tells a lone client: requests that met no other count 1, up to 32, one that did takes 4 away, and from 16 on it is one. So it takes
+that four of five met nobody: among independent ones that is a tenth of what can be computed."""
+_TURNS = 3
+"""Of the event loop, until what came while it computed has asked: one reads it, in one its request's task begins, one is to spare."""
 
 
 class Busy(Exception):
@@ -79,8 +86,8 @@ class Pool:
         self._changed = threading.Condition()
         self._arrived: deque[_Request] = deque()
         self._waiting: dict[tuple[Predictor, int], deque[_Text]] = {}  # the next to be computed first
-        self._computing = 0
-        self._is_taken = False  # by a batch that has all cores to itself: another beside it would cost both more than waiting
+        self._loneliness = 0  # see `_LONE`
+        self._is_catching_up = False  # with what came while the event loop computed
         self._is_closing = False
         self._threads = [threading.Thread(target=self._work, name=f"predict-{number}", daemon=True) for number in range(threads)]
         for thread in self._threads:
@@ -104,6 +111,10 @@ class Pool:
 
     async def _submit(self, model: LoadedModel, texts: Sequence[str], cost: int) -> np.ndarray:
         loop = asyncio.get_running_loop()
+        met = self.waiting_tokens or self._is_catching_up
+        self._loneliness = max(self._loneliness - _MET, 0) if met else min(self._loneliness + 1, _LONELIEST)
+        if self._loneliness >= _LONE and len(texts) == 1 and not self.waiting_tokens:
+            return self._at_once(model.predictor, texts, loop)
         request = _Request(model.predictor, texts, cost, time.monotonic() + self._deadline_seconds, loop, loop.create_future())
         self.waiting_texts += len(texts)
         self.waiting_tokens += cost
@@ -120,18 +131,38 @@ class Pool:
         for thread in self._threads:
             thread.join()
 
+    def _at_once(self, predictor: Predictor, texts: Sequence[str], loop: asyncio.AbstractEventLoop) -> np.ndarray:
+        """The answer to a lone text, on the event loop."""
+        self._is_catching_up = True
+        loop.call_soon(self._catch_up, loop, _TURNS)
+        try:
+            pieces = [encoding.ids for encoding in predictor.encode(texts)]
+        except Exception as error:  # noqa: BLE001 - see PredictionFailed
+            raise PredictionFailed(type(error).__name__) from None
+        (answer,) = self._computed(predictor, pieces, is_alone=True)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer[None]
+
+    def _catch_up(self, loop: asyncio.AbstractEventLoop, turns: int) -> None:
+        """What came meanwhile is read in the next turn of the event loop, and asks in the one after: until then, whoever asks has met another."""
+        if turns:
+            loop.call_soon(self._catch_up, loop, turns - 1)
+        else:
+            self._is_catching_up = False
+
     def _work(self) -> None:
         while True:
             with self._changed:
-                while self._is_taken or not (self._arrived or self._waiting or self._is_closing):
+                while not (self._arrived or self._waiting or self._is_closing):
                     self._changed.wait()
                 if not (self._arrived or self._waiting):
                     return
                 arrived = self._take_arrived()
             self._settle([request for request in arrived if not self._encode(request)])
-            batch, is_alone = self._take_batch()
+            batch = self._take_batch()
             if batch:
-                self._answer(batch, is_alone)
+                self._answer(batch)
 
     def _take_arrived(self) -> list[_Request]:
         taken, count = [], 0
@@ -154,9 +185,8 @@ class Pool:
                 self._waiting.setdefault((predictor, predictor.width(len(ids))), deque()).append((request, place, ids))
         return bool(pieces)
 
-    def _take_batch(self) -> tuple[list[_Text], bool]:
-        """Texts of the next width, the oldest first, within the budget, and whether nothing else is computed or waits; what nobody waits
-        for any more is dropped."""
+    def _take_batch(self) -> list[_Text]:
+        """Texts of the next width, the oldest first, within the budget; what nobody waits for any more is dropped."""
         batch, dropped, now = [], [], time.monotonic()
         with self._changed:
             while self._waiting and not batch:
@@ -173,37 +203,33 @@ class Pool:
                         batch.append(text)
                 if texts:
                     self._waiting[key] = texts  # behind the others: every width has its turn
-            is_alone = bool(batch) and not (self._computing or self._waiting or self._arrived)
-            self._computing += bool(batch)
-            self._is_taken = is_alone
             if self._waiting:
-                self._changed.notify()  # and not before: woken for a lone text, another thread would only be in the way
+                self._changed.notify()  # and not before: woken for a batch that is taken, another thread would only be in the way
         self._settle(dropped)
-        return batch, is_alone
+        return batch
 
-    def _answer(self, batch: list[_Text], is_alone: bool) -> None:
-        started = time.perf_counter()
-        predictor, pieces = batch[0][0].predictor, [ids for _, _, ids in batch]
-        try:
-            answers = list(predictor.probabilities(predictor.run(pieces, is_alone=is_alone)))
-        except Exception:  # noqa: BLE001 - one of them is to blame: the others are asked without it
-            answers = [_alone(predictor, ids) for ids in pieces]
-        self._observe(len(batch), time.perf_counter() - started)
+    def _answer(self, batch: list[_Text]) -> None:
+        answers = self._computed(batch[0][0].predictor, [ids for _, _, ids in batch])
         done: list[_Request] = []
         with self._changed:
-            self._computing -= 1
-            if is_alone:
-                self._is_taken = False
-                self._changed.notify()
             for (request, place, _), answer in zip(batch, answers, strict=True):
                 if isinstance(answer, Exception):
                     request.failure = request.failure or answer
-                elif not np.isfinite(answer).all():
-                    request.failure = request.failure or PredictionFailed("an answer that is no number")
                 else:
                     request.answers[place] = answer
                 self._count_down(request, done)
         self._settle(done)
+
+    def _computed(self, predictor: Predictor, pieces: list[list[int]], *, is_alone: bool = False) -> list[np.ndarray | PredictionFailed]:
+        """Probabilities, or why there are none, of texts of one width."""
+        started = time.perf_counter()
+        try:
+            answers = list(predictor.probabilities(predictor.run(pieces, is_alone=is_alone)))
+        except Exception:  # noqa: BLE001 - one of them is to blame: the others are asked without it
+            answers = [_alone(predictor, ids) for ids in pieces]
+        self._observe(len(pieces), time.perf_counter() - started)
+        bad = PredictionFailed("an answer that is no number")
+        return [answer if isinstance(answer, Exception) or np.isfinite(answer).all() else bad for answer in answers]
 
     @staticmethod
     def _count_down(request: _Request, done: list[_Request]) -> None:
@@ -232,7 +258,7 @@ def _cost(predictor: Predictor, texts: Sequence[str]) -> int:
     return sum(min(predictor.max_length, 3 + len(text) // _CHARACTERS_PER_TOKEN) for text in texts)
 
 
-def _alone(predictor: Predictor, ids: list[int]) -> np.ndarray | Exception:
+def _alone(predictor: Predictor, ids: list[int]) -> np.ndarray | PredictionFailed:
     try:
         return predictor.probabilities(predictor.run([ids]))[0]
     except Exception as error:  # noqa: BLE001 - see PredictionFailed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from collections import Counter
@@ -23,6 +24,7 @@ class Watched(Predictor):
 
     def watch(self):
         self.batches, self.gate, self.started = [], threading.Event(), threading.Event()
+        self.on_the_loop, self.meanwhile = [], lambda: None
         self.gate.set()
         self.poison = self.encode([POISON])[0].ids
         return self
@@ -31,6 +33,8 @@ class Watched(Predictor):
         self.started.set()
         assert self.gate.wait(20)
         self.batches.append(pieces)
+        self.on_the_loop.append((threading.current_thread() is threading.main_thread(), is_alone))
+        self.meanwhile()
         if self.poison in pieces:
             raise RuntimeError("poison")
         return super().run(pieces, is_alone=is_alone)
@@ -65,6 +69,13 @@ async def under_way(pool: Pool, model, texts, requests: int) -> list[asyncio.Tas
     while pool.waiting_texts < 1 + len(texts):
         await asyncio.sleep(0.001)
     return tasks
+
+
+async def ask(pool: Pool, model, text: str = "great game") -> np.ndarray:
+    """As a client that sends its next text when it has read the answer to its last."""
+    answer = await pool.predict(model, [text])
+    await asyncio.sleep(0.002)
+    return answer
 
 
 def test_what_waits_is_computed_together_and_answered_as_alone(model, make_pool):
@@ -154,6 +165,63 @@ def test_who_hung_up_is_not_computed_for_and_harms_nobody(model, make_pool):
     hung_up, stayed = (tuple(each.ids) for each in model.predictor.encode(texts))
     assert (computed[hung_up], computed[stayed]) == (0, 1)
     assert np.array_equal(answer, model.predictor.predict(texts[1:]))
+
+
+def test_a_lone_client_is_answered_where_it_asks_and_by_all_cores(model, make_pool):
+    async def run():
+        pool = make_pool(threads=2)
+        answers = [await ask(pool, model) for _ in range(40)]
+        two = await pool.predict(model, ["great game", "awful game"])
+        return answers, two
+
+    answers, two = asyncio.run(run())
+    expected = model.predictor.predict(["great game", "awful game"])
+    assert all(np.array_equal(answer, expected[:1]) for answer in answers) and np.array_equal(two, expected)
+    assert model.predictor.on_the_loop[:15] == [(False, False)] * 15 and model.predictor.on_the_loop[15:40] == [(True, True)] * 25
+    assert (False, False) in model.predictor.on_the_loop[40:], "several texts are shared out"
+
+
+def test_a_lone_text_that_fails_fails_as_any_other(model, make_pool, monkeypatch):
+    async def run():
+        pool = make_pool()
+        for _ in range(20):
+            await ask(pool, model)
+        with pytest.raises(PredictionFailed, match="RuntimeError"):
+            await pool.predict(model, [POISON])
+        await asyncio.sleep(0.002)
+        with monkeypatch.context() as patch:
+            patch.setattr(Watched, "encode", lambda self, texts: 1 / 0)
+            with pytest.raises(PredictionFailed, match="ZeroDivisionError"):
+                await pool.predict(model, ["great game"])
+        await asyncio.sleep(0.002)
+        assert (await pool.predict(model, ["great game"])).shape == (1, 3)
+        assert model.predictor.on_the_loop[-1] == (True, True)
+
+    asyncio.run(run())
+
+
+def test_who_meets_another_is_no_lone_client(model, make_pool):
+    """The other's bytes come while the event loop computes, as they would from a socket."""
+    ours, theirs = socket.socketpair()
+
+    async def run():
+        pool, loop, others = make_pool(threads=2), asyncio.get_running_loop(), []
+        loop.add_reader(theirs, lambda: (theirs.recv(1), others.append(loop.create_task(pool.predict(model, ["awful game"])))))
+        for _ in range(20):
+            await ask(pool, model)
+        assert model.predictor.on_the_loop[-1] == (True, True)
+        model.predictor.meanwhile = lambda: ours.send(b".") if len(model.predictor.batches) % 2 else None
+        for _ in range(10):
+            await ask(pool, model)
+            await asyncio.gather(*others)
+        assert len(others) == 10 and model.predictor.on_the_loop[-2:] == [(False, False)] * 2
+        model.predictor.meanwhile = lambda: None
+        await ask(pool, model)
+        assert model.predictor.on_the_loop[-1] == (False, False), "and is none for a while"
+        loop.remove_reader(theirs)
+
+    with ours, theirs:
+        asyncio.run(run())
 
 
 def test_past_the_bound_of_tokens_is_busy_and_the_bound_counts_length(model, make_pool):

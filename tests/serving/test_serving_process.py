@@ -150,7 +150,7 @@ def test_a_life_of_a_serving_process(client, mlflow_server, exports, tmp_path):
     nowhere = "http://127.0.0.1:9"  # the same folder, and a registry that is gone
     again = start_serving(tmp_path, nowhere, serving_poll_seconds="0.3").wait()
     try:
-        seconds_until(lambda: state(again.url)[0] == 200, 5)
+        seconds_until(lambda: state(again.url)[0] == 200)
         assert np.array_equal(numbers(ask(again.url)), offline["2"])
         seconds_until(lambda: "can't be had from the MLflow registry" in (state(again.url)[1]["trouble"] or ""))
         assert ask(again.url)["version"] == "2"
