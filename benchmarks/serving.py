@@ -3,7 +3,8 @@
 Reads ``../shared/data/tweets``; makes the model once (``var/bench/model``) or takes ``--export FOLDER``. Every peer runs in an environment
 of its own below ``var/bench/peers``, made on demand; one that can't be had is said so in the table. Ours is the real process with the
 registry gone, its result cache off. Who is not being measured is stopped (SIGSTOP); repeats alternate, and ratios are medians of pairs that
-were measured next to each other. Writes ``benchmarks/results/serving.json`` and ``.md``; ``--quick`` and ``--only`` write nothing.
+were measured next to each other. Peers over ONNX Runtime have the int8 network that its own tool makes of the same weights, as their users
+would; what they would do with ours is measured too. Writes ``benchmarks/results/serving.json`` and ``.md``; ``--quick`` and ``--only`` write nothing.
 About 20 minutes on two quiet cores, beside the first run's installations.
 """
 
@@ -32,7 +33,7 @@ sys.path.insert(0, str(PROJECT))  # before this folder, whose serving.py would h
 from benchmarks.harness import RESULTS, Measure, finish, shared, table  # noqa: E402
 from benchmarks.load import Plan, plan_text  # noqa: E402
 from benchmarks.peers.catalogue import PEERS, Model, Peer, PeerError  # noqa: E402
-from benchmarks.peers.model import bench_export, mean_tokens, operations, tweets, write_product  # noqa: E402
+from benchmarks.peers.model import bench_export, mean_tokens, operations, ort_export, tweets, write_product  # noqa: E402
 from tests.serving.servers import SERVING_PYTHON, Server, free_port, start_mlflow  # noqa: E402
 
 BENCH = PROJECT / "var" / "bench"
@@ -50,6 +51,7 @@ FLOORS = {  # ours ÷ the peer's: (floor, aim) at 64 × 1, and at 8 × 16
     "infinity-torch": ((5.0, 6.0), None),
     "mlflow-transformers": ((12.0, 16.0), None),
     "pipeline": ((16.0, 22.0), None),
+    "pipeline-per-core": (None, None),
 }
 
 
@@ -216,7 +218,7 @@ def raw(what: str, path: Path, *rest) -> dict[str, float]:
 
 def against_raw(ours: Contender, scale: Scale, export: Path) -> dict[str, list[float]]:
     """Round by round: raw and ours next to each other."""
-    found: dict[str, list[float]] = {name: [] for name in ("raw", "raw lone", "peak", "single", "sixteen", "lone")}
+    found: dict[str, list[float]] = {name: [] for name in ("raw", "raw lone", "raw lone paused", "peak", "single", "sixteen", "lone")}
     product = write_product(BENCH / "model" / "product.onnx")
     ways: list[str] = []
     for number in range(scale.rounds):
@@ -226,9 +228,12 @@ def against_raw(ours: Contender, scale: Scale, export: Path) -> dict[str, list[f
         with running(ours):
             found["sixteen"].append(ours.measure(scale, **SIXTEEN)["texts_per_second"])
             found["single"].append(ours.measure(scale, **SINGLE)["texts_per_second"])
-        found["raw lone"].append(min(raw("lone", export, ours.texts, number * scale.lone_texts, scale.lone_texts).values()))
+        before = raw("lone", export, ours.texts, number * scale.lone_texts, scale.lone_texts)
         with running(ours):
             found["lone"].append(ours.measure(scale, **LONE)["latency"]["p50"])
+        after = raw("lone", export, ours.texts, number * scale.lone_texts, scale.lone_texts)
+        for name, what in (("raw lone", "without pauses"), ("raw lone paused", "with pauses")):
+            found[name].append((before[what] + after[what]) / 2)
         found["peak"].append(raw("peak", product)["operations_per_second"])
         say(
             f"round {number + 1}: raw {found['raw'][-1]:.0f} texts/s ({ways[-1]}), ours 8 × 16 {found['sixteen'][-1]:.0f}, "
@@ -265,11 +270,13 @@ class Standing:
     right_share: float = math.nan
     failed: int = 0
     ratios: dict[str, float] = field(default_factory=dict)
+    with_our_network: dict[str, float] = field(default_factory=dict)
+    """Its texts/s with our int8 network, and ours over that: one pair a load."""
     trouble: str = ""
 
 
-def against_peer(ours: Contender, peer: Peer, scale: Scale, model: Model) -> Standing:
-    """Install it, find its best set-up, then ours and it in turns."""
+def against_peer(ours: Contender, peer: Peer, scale: Scale, model: Model, own: Model) -> Standing:
+    """Install it, find its best set-up, then ours and it in turns; where it runs int8, a turn each with the networks of ``own`` in it too."""
     standing = Standing(peer.name)
     contender = None
     try:
@@ -288,6 +295,12 @@ def against_peer(ours: Contender, peer: Peer, scale: Scale, model: Model) -> Sta
         standing.ratios = {name: ratio_of_pairs(pairs) for name, pairs in (("64 × 1", single), ("8 × 16", sixteen))}
         standing.right_share = contender.right_share
         standing.failed = contender.counts["failed"] + contender.counts["malformed"]
+        if peer.runs_int8:
+            contender.stop()
+            contender = start(ours, peer, standing.setup, own)
+            for name, load in (("64 × 1", SINGLE), ("8 × 16", SIXTEEN)):
+                theirs, mine = pair(contender, ours, scale, load)
+                standing.with_our_network |= {name: theirs, f"ours ÷ it, {name}": mine / theirs}
         say(f"{peer.name}: {standing.single:.0f} / {standing.sixteen:.0f} texts/s, lone {1e3 * standing.lone_seconds:.2f} ms ({standing.setup})")
     except (PeerError, subprocess.TimeoutExpired) as error:
         standing.trouble = str(error)
@@ -348,6 +361,7 @@ def measures_of_speed(found: dict[str, list[float]], operations_per_text: float)
         Measure("16 texts a request, 8 connections ÷ raw", over("sixteen", "raw"), "", floor=0.85, aim=0.95),
         Measure("one text a request, 64 connections ÷ raw", over("single", "raw"), "", floor=0.75, aim=0.90),
         Measure("lone p50 ÷ in-process batch of one", over("lone", "raw lone"), "", floor=1.35, aim=1.15, lower_is_better=True),
+        Measure("the same where the batch of one has a client's pauses", over("lone", "raw lone paused"), ""),
         Measure("int8 peak of the machine", peak / 1e12, "Top/s"),
         Measure("raw: useful arithmetic ÷ int8 peak", 100 * operations_per_text * statistics.median(found["raw"]) / peak, "%"),
         Measure(
@@ -414,18 +428,20 @@ def measures_of_answers(ours: Contender) -> list[Measure]:
 def markdown(ours: Standing, standings: Sequence[Standing]) -> str:
     """The table of peers as the README shows it."""
     lines = [
-        "| | texts/s, 64 connections × 1 text | 8 × 16 texts | one text alone, p50 | ours ÷ it | labels as offline | set-up |",
-        "|---|---:|---:|---:|---:|---:|---|",
+        "| | texts/s, 64 connections × 1 text | 8 × 16 texts | one text, p50 | ours ÷ it | labels as offline | with our int8 network | set-up |",
+        "|---|---:|---:|---:|---:|---:|---:|---|",
     ]
     for each in (ours, *standings):
         if each.trouble:
-            lines.append(f"| {each.peer} | not measured: {each.trouble.replace('|', '/')} | | | | | |")
+            lines.append(f"| {each.peer} | not measured: {each.trouble.replace('|', '/')} | | | | | | |")
             continue
         ratios = " / ".join(f"{ratio:.2f}" for ratio in each.ratios.values())
         failed = f", {each.failed} failed" if each.failed else ""
+        other = [each.with_our_network.get(name, math.nan) for name in ("64 × 1", "8 × 16", "ours ÷ it, 64 × 1", "ours ÷ it, 8 × 16")]
+        other = f"{other[0]:.0f} / {other[1]:.0f} (ours ÷ it {other[2]:.2f} / {other[3]:.2f})" if each.with_our_network else ""
         lines.append(
             f"| {each.peer} ({each.version}) | {each.single:.0f} | {each.sixteen:.0f} | {1e3 * each.lone_seconds:.1f} ms | {ratios} "
-            f"| {100 * each.right_share:.1f} %{failed} | {each.setup} |"
+            f"| {100 * each.right_share:.1f} %{failed} | {other} | {each.setup} |"
         )
     return "\n".join(lines)
 
@@ -462,8 +478,9 @@ def run(corpus: Path, export: Path | None, names: Sequence[str], scale: Scale, c
         per_token, per_text = operations(export / "model.onnx")
         measures += measures_of_speed(speed, per_token * mean_tokens(asked, export) + per_text)
         measures += measures_of_open_load(under_open_load(ours, scale, capacity), lone, capacity)
-        model = Model(export, BENCH / "model" / "hf", registered)
-        standings = [against_peer(ours, peer, scale, model) for peer in PEERS if peer.name in names]
+        own = Model(export, BENCH / "model" / "hf", registered)
+        model = own.with_network_of(ort_export(export), BENCH / "serving" / "registered-ort")
+        standings = [against_peer(ours, peer, scale, model, own) for peer in PEERS if peer.name in names]
         mine.right_share, mine.failed = ours.right_share, ours.counts["failed"] + ours.counts["malformed"]
         return [*measures, *measures_of_peers(standings), *measures_of_answers(ours)], mine, standings
     finally:

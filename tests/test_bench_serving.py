@@ -275,7 +275,7 @@ def test_a_peer_that_is_not_there_has_a_line_and_no_ratio():
     names = [measure.measure for measure in serving.measures_of_peers([there, gone])]
     assert names == ["ours ÷ bare, 64 × 1", "ours ÷ bare, 8 × 16"]
     lines = serving.markdown(serving.Standing("Groundswell", "this", "as it is", 900.0, 950.0, 0.002, 1.0), [there, gone]).splitlines()
-    assert len(lines) == 5 and all(line.count("|") == 8 for line in lines)
+    assert len(lines) == 5 and all(line.count("|") == 9 for line in lines)
     assert "not measured: no / wheel" in lines[-1] and "1.50 / 1.20" in lines[3]
 
 
@@ -284,7 +284,8 @@ def test_a_ratio_is_the_median_of_pairs_measured_next_to_each_other():
 
 
 def test_measures_of_speed():
-    found = {"raw": [1000.0], "sixteen": [900.0], "single": [800.0], "lone": [0.003], "raw lone": [0.002], "peak": [2e12]}
+    found = {"raw": [1000.0], "sixteen": [900.0], "single": [800.0], "peak": [2e12]}
+    found |= {"lone": [0.003], "raw lone": [0.002], "raw lone paused": [0.0025]}
     values = {measure.measure: measure.value for measure in serving.measures_of_speed(found, 6e8)}
     assert values["16 texts a request, 8 connections ÷ raw"] == 0.9 and values["one text a request, 64 connections ÷ raw"] == 0.8
     assert values["lone p50 ÷ in-process batch of one"] == pytest.approx(1.5)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from groundswell.predictor import MANIFEST
 from tests.serving.servers import Server, free_port
 
 HERE = Path(__file__).parent
@@ -38,6 +39,15 @@ class Model:
     registered: Path
     """The registered pyfunc, as `groundswell.packaging` logs it."""
 
+    def with_network_of(self, export: Path, folder: Path) -> Model:
+        """The same with the networks of ``export``; writes the pyfunc anew to ``folder``."""
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.registered, folder)
+        (logged,) = (path.parent for path in folder.rglob(MANIFEST))
+        shutil.rmtree(logged)
+        shutil.copytree(export, logged)
+        return Model(export, self.checkpoint, folder)
+
 
 @dataclass(frozen=True)
 class Launch:
@@ -58,6 +68,8 @@ class Peer:
     """Whose version the table gives."""
     dialect: str
     setups: dict[str, Callable[[Model, Path, int], Launch]]
+    runs_int8: bool = True
+    """Whether it runs an export's int8 network; else a torch checkpoint."""
 
     @property
     def home(self) -> Path:
@@ -231,13 +243,16 @@ PEERS = (
     Peer("bentoml", "bentoml", "bentoml", "labels", {f"{_EACH}, batchable": _bentoml(CORES, 1), f"{_ONE}, batchable": _bentoml(1, CORES)}),
     Peer("mlflow-pyfunc", "mlflow-pyfunc", "mlflow", "mlflow table", {_EACH: _mlflow(CORES, 1, _registered), _ONE: _mlflow(1, CORES, _registered)}),
     Peer("infinity-ort", "infinity", "infinity-emb", "infinity", {"engine optimum, int8": _infinity("optimum")}),
-    Peer("infinity-torch", "infinity", "infinity-emb", "infinity", {"engine torch, fp32": _infinity("torch")}),
+    Peer("infinity-torch", "infinity", "infinity-emb", "infinity", {"engine torch, fp32": _infinity("torch")}, runs_int8=False),
     Peer(
         "mlflow-transformers",
         "mlflow-transformers",
         "mlflow",
         "mlflow list",
         {_EACH: _mlflow(CORES, 1, _transformers_flavour), _ONE: _mlflow(1, CORES, _transformers_flavour)},
+        runs_int8=False,
     ),
-    Peer("pipeline", "pipeline", "transformers", "labels", {_EACH: _pipeline(CORES, 1), _ONE: _pipeline(1, CORES)}),
+    # as the guides show it, one process, and as who reads on would run it
+    Peer("pipeline", "pipeline", "transformers", "labels", {_ONE: _pipeline(1, CORES)}, runs_int8=False),
+    Peer("pipeline-per-core", "pipeline", "transformers", "labels", {_EACH: _pipeline(CORES, 1)}, runs_int8=False),
 )

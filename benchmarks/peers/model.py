@@ -1,7 +1,8 @@
 """The one model that everybody serves: the packaged encoder, fine-tuned for a minute on real tweets, exported as train exports.
 
-Writes ``var/bench/model/``: ``hf/`` (a checkpoint for peers over torch; trained once, kept) and ``export/`` (made anew when the code that
-makes it has changed). Needs the tweets of ``../shared``. Fixed rows, order and seed; it is there for realistic weights, not for its score.
+Writes ``var/bench/model/``: ``hf/`` (a checkpoint for peers over torch; trained once, kept), ``export/`` (made anew when the code that
+makes it has changed) and ``export-ort/``, the same with the int8 network that ONNX Runtime's own tool makes of those weights. Needs the
+tweets of ``../shared``. Fixed rows, order and seed; it is there for realistic weights, not for its score.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from groundswell.config import TrainParams
-from groundswell.predictor import verify
+from groundswell.predictor import MANIFEST, MODEL_FILES, verify
 from groundswell.schema import LABELS
 from groundswell.text import TEXT_VERSION, normalise
 
@@ -50,6 +51,26 @@ def bench_export(rows: list[tuple[str, str]], folder: Path) -> Path:
         marker.write_text(made_by, encoding="utf-8")
     verify(export)
     return export
+
+
+def ort_export(export: Path) -> Path:
+    """``export`` with another int8 network: of the same weights, by ONNX Runtime's dynamic quantisation, which is what a peer's user has."""
+    folder = export.with_name(f"{export.name}-ort")
+    marker, made_of = folder.with_name(f"{folder.name}.made-of"), (export / MANIFEST).read_text(encoding="utf-8")
+    if not marker.exists() or marker.read_text(encoding="utf-8") != made_of:
+        from onnxruntime.quantization import QuantType, quantize_dynamic
+
+        from groundswell.export import finish
+
+        _say("quantising it as ONNX Runtime does …")
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(export, folder)
+        fp32, int8 = (str(folder / MODEL_FILES[precision]) for precision in ("fp32", "int8"))
+        quantize_dynamic(fp32, int8, per_channel=True, weight_type=QuantType.QInt8, op_types_to_quantize=["MatMul"])
+        finish(folder, "# The model of the serving benchmark, as its peers have it\n\nint8 by ONNX Runtime's quantize_dynamic.\n")
+        marker.write_text(made_of, encoding="utf-8")
+    verify(folder)
+    return folder
 
 
 def _train(rows: list[tuple[str, str]], checkpoint: Path) -> None:

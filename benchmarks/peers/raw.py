@@ -1,7 +1,8 @@
 """ONNX Runtime driven in-process: what a server could at best be, and what the processor could at best do.
 
 ``raw.py texts EXPORT TEXTS.json FIRST COUNT`` prints texts/s in batches of 32 sorted by length over the whole set, tokenisation included,
-by one session over all cores and by one session a core; ``raw.py lone …`` the median seconds of a batch of one, by threads;
+by one session over all cores and by one session a core; ``raw.py lone …`` the median seconds of a batch of one, by threads, one after the
+other and with a client's pauses between them;
 ``raw.py peak GEMM.onnx`` int8 operations a second. Each is one line of JSON. Texts come normalised: that is not counted.
 """
 
@@ -21,6 +22,8 @@ from tokenizers import Tokenizer
 BATCH = 32
 CORES = len(os.sched_getaffinity(0))
 PEAK_SECONDS = 3
+PAUSE_SECONDS = 0.0005
+"""About what passes between a server's answer to a lone client and its next text; other tenants' data then takes the caches' place."""
 
 
 def session_of(path: Path, threads: int) -> onnxruntime.InferenceSession:
@@ -72,11 +75,12 @@ def work(session: onnxruntime.InferenceSession, batches: list) -> None:
         logits(session, rows)
 
 
-def lone_seconds(export: Path, texts: list[str], threads: int) -> float:
-    """Median time of one text, tokenisation included."""
+def lone_seconds(export: Path, texts: list[str], threads: int, pause_seconds: float = 0) -> float:
+    """Median time of one text, tokenisation included, pauses not."""
     tokenizer, session = tokenizer_of(export), session_of(export / "model.int8.onnx", threads)
     took = []
     for text in texts:
+        time.sleep(pause_seconds)
         began = time.perf_counter()
         logits(session, [tokenizer.encode(text).ids])
         took.append(time.perf_counter() - began)
@@ -103,7 +107,8 @@ def main(what: str, path: str, *rest: str) -> dict[str, float]:
     texts = json.loads(Path(name).read_text(encoding="utf-8"))
     texts = [texts[(int(first) + place) % len(texts)] for place in range(int(count))]
     if what == "lone":
-        return {f"{threads} threads": lone_seconds(Path(path), texts, threads) for threads in (1, CORES)}
+        pauses = {"without pauses": 0, "with pauses": PAUSE_SECONDS}
+        return {name: min(lone_seconds(Path(path), texts, threads, pause) for threads in (1, CORES)) for name, pause in pauses.items()}
     return {
         f"one session, {CORES} threads": texts_a_second(Path(path), texts, 1, CORES),
         f"{CORES} sessions, 1 thread each": texts_a_second(Path(path), texts, CORES, 1),
