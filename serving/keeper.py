@@ -141,9 +141,9 @@ class Keeper:
         if champion is None:
             self._say(ALIAS, logging.WARNING, f"the registry has no version with the alias {ALIAS}: promote one")
         elif (model := self._obtain(ALIAS, champion)) is not None:
+            self._say(ALIAS, logging.INFO, None)  # first: who sees the new version must not see why it was late beside it
             if model is not self.current:
                 self._serve(model)
-            self._say(ALIAS, logging.INFO, None)
 
     def _followed(self, aliases: Mapping[str, Version]) -> dict[str, LoadedModel]:
         found = {}

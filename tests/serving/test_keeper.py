@@ -91,6 +91,16 @@ def test_a_registry_that_is_gone_changes_nothing_and_is_logged_once(keeper, regi
     assert keeper.trouble is None
 
 
+def test_who_sees_the_new_version_sees_no_old_trouble_beside_it(keeper, registry, monkeypatch):
+    registry.is_down = True
+    keeper.check()
+    assert keeper.trouble == "the registry is down"
+    registry.is_down, registry.alias, seen = False, "2", []
+    monkeypatch.setattr(keeper._ledger, "write", lambda event, **facts: seen.append((event, keeper.current.version.version, keeper.trouble)))
+    keeper.check()
+    assert seen == [("serving", "2", None)]
+
+
 def test_an_alias_that_is_gone_leaves_the_last_champion(keeper, registry):
     registry.alias = None
     keeper.check()
