@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from groundswell import rollout, tracking
-from groundswell.config import Settings
+from groundswell import cli, rollout, tracking
+from groundswell.config import Settings, load_params
 from groundswell.errors import RegistryError, UsageError
+from tests.models import project_with_registry, register
+from tests.test_promote import _verdict
 
 pytestmark = pytest.mark.slow
 
 NAME = "groundswell-sentiment-games"
+PROJECT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
@@ -79,3 +84,18 @@ def test_a_serving_that_is_gone_is_said_and_not_ready(settings):
     assert rollout.status("games", settings=gone)["serving"] is None
     with pytest.raises(UsageError, match="not ready"):
         rollout.require_ready("games", settings=gone)
+
+
+def test_finish_promotes_what_is_ready_and_takes_the_canary_away(tmp_path, serving, monkeypatch):
+    settings = project_with_registry(tmp_path / "project").model_copy(update={"serving_url": f"http://127.0.0.1:{serving.server_port}"})
+    champion = register(settings, "good", dataset_md5=f"{1:032d}.dir", champion=True)
+    version = register(settings, "better", dataset_md5=f"{2:032d}.dir")
+    tracking.set_alias(settings, "games", tracking.CHALLENGER, version)
+    digest = _verdict(settings, version, champion)
+    rollout.start("games", version, settings=settings)
+    serving.said = {"state": "ready", "version": version, "share": 1.0, "decision": "finish"}
+    monkeypatch.setattr(cli, "_configured", lambda: (settings, load_params(Settings(project=PROJECT))))
+    done = CliRunner().invoke(cli.app, ["rollout", "finish", "--by", "ann", "--topic", "games", "--verdict", digest], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert tracking.version_by_alias(settings, "games", tracking.CHAMPION).version == version
+    assert tracking.version_by_alias(settings, "games", rollout.CANARY) is None

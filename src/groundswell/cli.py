@@ -260,7 +260,7 @@ def finish_rollout(
 
     name = params.topic_named(topic)[0]
     require_ready(name, settings=settings)
-    report = stage(name, by=by, verdict_digest=verdict, settings=settings, params=params.promote, now=_now())
+    report = stage(name, by=by, verdict_digest=verdict, settings=settings, now=_now())
     stop(name, settings=settings)
     _report(report)
 
