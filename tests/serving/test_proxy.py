@@ -16,6 +16,7 @@ import pytest
 from groundswell.config import Settings
 from tests.serving.servers import NAME, PROJECT, Server, free_port, start_mlflow, start_serving
 from tests.serving.test_serving_process import register
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 HAPROXY = shutil.which("haproxy", path=f"{os.environ['PATH']}:/usr/sbin")
@@ -29,14 +30,6 @@ def start_proxy(folder, a: int, b: int) -> Server:
     environment = {"PROXY_BIND": f"127.0.0.1:{port}", "SERVING_A": f"127.0.0.1:{a}", "SERVING_B": f"127.0.0.1:{b}"}
     config = str(PROJECT / "deploy" / "proxy" / "haproxy.cfg")
     return Server([HAPROXY, "-W", "-db", "-f", config], environment, folder / "haproxy.log", port, "/proxyz")
-
-
-def wait_for(look, seconds: float = 60):
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.1)
-    return found
 
 
 class TestBeforeServing:
@@ -57,7 +50,7 @@ class TestBeforeServing:
             running.append(start_proxy(folder, a.port, b.port))
             proxy = running[-1].wait()
             for server in (a, b, proxy):
-                wait_for(lambda server=server: httpx2.get(f"{server.url}/readyz").status_code == 200)
+                eventually(lambda server=server: httpx2.get(f"{server.url}/readyz").status_code == 200)
             yield a, b, proxy
         finally:
             for server in reversed(running):
@@ -96,12 +89,12 @@ class TestBeforeServing:
         for client in clients:
             client.start()
         try:
-            wait_for(lambda: len(statuses) > 100)
+            eventually(lambda: len(statuses) > 100)
             a.process.send_signal(signal.SIGSTOP)  # what it gets from now on is under way when it is killed
             time.sleep(0.5)
             a.process.kill()
             before = len(statuses)
-            wait_for(lambda: len(statuses) > before + 200)
+            eventually(lambda: len(statuses) > before + 200)
         finally:
             is_over.set()
             for client in clients:
@@ -167,7 +160,7 @@ class TestBeforeServersThatHangUp:
 def test_none_ready_is_a_problem_too(tmp_path):
     proxy = start_proxy(tmp_path, free_port(), free_port())
     try:
-        answer = wait_for(lambda: (found := httpx2.get(f"{proxy.wait().url}/v1/model")).status_code == 503 and found)
+        answer = eventually(lambda: (found := httpx2.get(f"{proxy.wait().url}/v1/model")).status_code == 503 and found)
         assert answer.json()["title"] == "No serving process is ready"
         assert answer.headers["retry-after"] == "1"
     finally:

@@ -19,6 +19,7 @@ from serving.ledger import MOST_BYTES, Ledger, lines
 from serving.registry import Version
 from tests.serving.clock import Clock
 from tests.tiny import WORDS, tiny_rows
+from tests.waiting import eventually
 
 OLD, NEW = Version("1", "run-1", "models:/m-1"), Version("2", "run-2", "models:/m-2")
 TEXTS, _ = tiny_rows(4, seed=5)
@@ -223,16 +224,8 @@ def test_the_ledger_is_bounded_and_outlives_a_torn_line(tmp_path):
 def service(settings, registry, **changes):
     changed = settings.model_copy(update={"serving_canary_points": 8, "serving_canary_step_seconds": 0, **changes})
     with TestClient(create_app(changed, registry), raise_server_exceptions=False) as client:
-        until(lambda: client.get("/v1/model").status_code == 200)
+        eventually(lambda: client.get("/v1/model").status_code == 200)
         yield client
-
-
-def until(is_so, seconds: float = 60):
-    deadline = time.monotonic() + seconds
-    while not (found := is_so()):
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.02)
-    return found
 
 
 def ask(client: TestClient, who: str, texts: list[str] = TEXTS) -> str:
@@ -246,7 +239,7 @@ def test_a_canary_answers_some_clients_then_all_and_always_the_same_ones(setting
     with service(settings, registry, serving_canary_slower=1000) as client:  # times of a busy machine are not what this is about
         assert client.get("/v1/rollout").json()["state"] == "none"
         registry.others = {"canary": "2"}
-        until(lambda: client.get("/v1/rollout").json()["state"] == "running")
+        eventually(lambda: client.get("/v1/rollout").json()["state"] == "running")
         seen: dict[str, set] = {}
         deadline = time.monotonic() + 120
         while client.get("/v1/rollout").json()["state"] != "ready":
@@ -256,8 +249,8 @@ def test_a_canary_answers_some_clients_then_all_and_always_the_same_ones(setting
         assert {ask(client, f"c{number}") for number in range(100)} == {"2"}
         assert any(versions == {"1", "2"} for versions in seen.values()), "some were the champion's first"
         registry.others = {}
-        until(lambda: ask(client, "c1") == "1")
-        until(lambda: client.get("/v1/rollout").json()["state"] == "none")
+        eventually(lambda: ask(client, "c1") == "1")
+        eventually(lambda: client.get("/v1/rollout").json()["state"] == "none")
 
 
 @pytest.fixture(scope="module")
@@ -274,7 +267,7 @@ def disputed(exports) -> list[str]:
 def test_a_canary_that_says_something_else_is_rolled_back(settings, registry, disputed):
     with service(settings, registry, serving_canary_disagreement=0.01) as client:
         registry.others = {"canary": "2"}
-        until(lambda: client.get("/v1/rollout").json()["state"] == "running")
+        eventually(lambda: client.get("/v1/rollout").json()["state"] == "running")
         clients = (f"c{number}" for number in range(100_000))
 
         def fed() -> bool:
@@ -282,7 +275,7 @@ def test_a_canary_that_says_something_else_is_rolled_back(settings, registry, di
                 ask(client, next(clients), disputed)
             return client.get("/v1/rollout").json()["state"] == "rolled back"
 
-        until(fed, 60)
+        eventually(fed, 60)
         report = client.get("/v1/rollout").json()
         assert report["decision"].startswith("disagreement: ")
         assert {ask(client, f"d{number}") for number in range(50)} == {"1"}
@@ -297,11 +290,11 @@ def test_what_a_canary_fails_at_the_champion_answers(settings, registry):
     registry.exports["2"] = registry.exports["1"]
     with service(settings, registry) as client:
         registry.others = {"canary": "2"}
-        until(lambda: client.get("/v1/rollout").json()["state"] == "running")
+        eventually(lambda: client.get("/v1/rollout").json()["state"] == "running")
         keeper = client.app.state.service.keeper
-        until(lambda: "canary" in keeper.beside)
+        eventually(lambda: "canary" in keeper.beside)
         keeper.beside = {"canary": replace(keeper.beside["canary"], predictor=Broken(keeper.beside["canary"].predictor))}
-        until(lambda: [ask(client, f"e{number}") for number in range(100)] and client.get("/v1/rollout").json()["state"] == "rolled back", 60)
+        eventually(lambda: [ask(client, f"e{number}") for number in range(100)] and client.get("/v1/rollout").json()["state"] == "rolled back", 60)
         assert client.get("/v1/rollout").json()["decision"].startswith("errors: ")
 
 
@@ -321,9 +314,9 @@ class Broken:
 def test_a_challenger_is_asked_beside_the_champion_and_disagreements_have_ids(settings, registry, disputed):
     registry.others = {"challenger": "2"}
     with service(settings, registry, serving_shadow_share=1.0) as client:
-        until(lambda: "challenger" in client.app.state.service.keeper.beside)
+        eventually(lambda: "challenger" in client.app.state.service.keeper.beside)
         assert {ask(client, f"c{number}", [*disputed, disputed[0]]) for number in range(10)} == {"1"}, "clients never see it"
-        until(lambda: outcomes(client).get("disagrees", 0) == 10 * (len(disputed) + 1))
+        eventually(lambda: outcomes(client).get("disagrees", 0) == 10 * (len(disputed) + 1))
         assert "agrees" not in outcomes(client)
         events = lines(settings.folder / "shadow.jsonl")
         assert len(events) == 10 * (len(disputed) + 1)

@@ -24,18 +24,10 @@ from serving.metrics import Metrics, merged_page
 from serving.siblings import Siblings
 from tests.serving.servers import Server, start_serving
 from tests.tiny import tiny_rows
+from tests.waiting import eventually
 
 TEXTS, _ = tiny_rows(4, seed=3)
 NOWHERE = "http://127.0.0.1:9"
-
-
-def eventually(is_so, seconds: float = 60):
-    """What ``is_so`` gives once it gives anything."""
-    deadline = time.monotonic() + seconds
-    while not (found := is_so()):
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.05)
-    return found
 
 
 def lay_copy(folder, export) -> None:
