@@ -60,6 +60,7 @@ install: .venv/.done .venv-serving/.done
 	@touch $@
 
 lock: .venv/.done ## Resolve requirements/*.in anew into the lock files.
+	sed -i 's/^torch==\([0-9.]*\)$$/torch==\1+cpu/' requirements/pipeline.lock  # else the wheel of the index is kept, with CUDA
 	cd requirements && for name in dev:pipeline serving:serving; do \
 	  ../$(BIN)/uv pip compile --quiet --python-version 3.11 --no-header --no-annotate --find-links "$(firstword $(FIND_LINKS))" \
 	    $${name%%:*}.in -o $${name##*:}.lock; done
