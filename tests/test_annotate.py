@@ -7,13 +7,16 @@ import pytest
 
 from groundswell.annotate import annotate
 from groundswell.collect import collect
-from groundswell.config import AnnotateParams, CollectParams, HackerNewsTopic, ReplayTopic, SteamTopic, Topic
+from groundswell.config import AnnotateParams, CollectParams, Topic
 from groundswell.errors import LakeError, SourceError
 from groundswell.files import sha256_of
 from groundswell.lake import Lake
 from groundswell.schema import ANNOTATION, LABELS
 from groundswell.simulator.corpus import write_corpus
 from groundswell.simulator.settings import SimulatorSettings
+from groundswell.sources.hackernews import HackerNewsTopic
+from groundswell.sources.replay import ReplayTopic
+from groundswell.sources.steam import SteamTopic
 from groundswell.window import Window, parse_windows
 from tests.simulated import platforms, settings_at
 

@@ -11,13 +11,15 @@ from datetime import UTC, datetime, timedelta
 import httpx2
 import pytest
 
-from groundswell import sources
 from groundswell.collect import collect
-from groundswell.config import CollectParams, HackerNewsTopic, ReplayTopic, Settings, SteamTopic, Topic
+from groundswell.config import CollectParams, Settings, Topic
 from groundswell.errors import ParamsError, SourceError, UnknownName, WindowError
 from groundswell.files import sha256_of
 from groundswell.lake import Lake, footer
 from groundswell.sources.base import Source
+from groundswell.sources.hackernews import HackerNewsTopic
+from groundswell.sources.replay import ReplayTopic
+from groundswell.sources.steam import SteamTopic
 from groundswell.window import Window, parse_windows
 from tests.simulated import platforms, settings_at
 
@@ -57,10 +59,8 @@ def test_a_wrong_use_is_refused_before_anything_is_asked(tmp_path, source, windo
 
 
 def test_a_window_beyond_the_look_back_is_refused(tmp_path, monkeypatch):
-    short = Source(name="steam", version=1, posts=lambda reading: iter(()), look_back=timedelta(days=7))
-    monkeypatch.setitem(sys.modules, "short_memory", type(sys)("short_memory"))
-    sys.modules["short_memory"].SOURCE = short
-    monkeypatch.setitem(sources.SOURCES, "steam", "short_memory")
+    short = Source(name="steam", version=1, section=SteamTopic, posts=lambda reading: iter(()), look_back=timedelta(days=7))
+    monkeypatch.setattr("groundswell.collect.source_named", {"steam": short}.__getitem__)
     with pytest.raises(WindowError, match="steam looks back 7 days, to 2026-11-13T12:00Z"):
         run("steam", tmp_path, [Window.parse("2026-11-13")])
     assert run("steam", tmp_path, [Window.parse("2026-11-14")])["rows"] == 0

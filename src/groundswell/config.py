@@ -7,11 +7,12 @@ only; an unknown key is an error that names it, its file, and the nearest key th
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, create_model, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from groundswell.errors import ParamsError, UnknownName, nearest
@@ -30,53 +31,37 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class HackerNewsTopic(Section):
-    """What the Hacker News source searches for."""
-
-    query: str
-
-
-class SteamTopic(Section):
-    """Whose reviews the Steam source reads."""
-
-    app_ids: list[int] = Field(min_length=1)
-    languages: list[str] = ["english"]
-
-
-class ReplayTopic(Section):
-    """A corpus file and which of its columns are what."""
-
-    path: Path
-    format: Literal["csv", "tsv", "jsonl", "parquet"] | None = None  # None: by the file's ending
-    encoding: str = "utf-8"
-    columns: dict[str, str] = {"post_id": "post_id", "created_at": "created_at", "text": "text"}
-    """Canonical column → the file's column (a name, or a 0-based number where the file has no header)."""
-    has_header: bool = True
-    time_format: str | None = None  # strptime's; None: ISO 8601 or epoch seconds
-    label_provenance: Literal["human", "dataset"] = "dataset"
-
-
 class Topic(Section):
-    """The sources of one topic: a source that is not named does not collect it."""
+    """The sources of one topic, by name, each with a section of its own kind (`Source.section`); one that is not named does not collect it."""
 
-    hackernews: HackerNewsTopic | None = None
-    steam: SteamTopic | None = None
-    replay: ReplayTopic | None = None
+    model_config = ConfigDict(extra="allow", frozen=True)
 
     @property
     def sources(self) -> list[str]:
-        return [name for name in type(self).model_fields if getattr(self, name) is not None]
+        return sorted(name for name, section in self if section is not None)
 
     def sources_named(self, names: str) -> list[str]:
         """The topic's sources that are among ``names`` (between commas; empty: all of them); `UnknownName` for no source, and for none left."""
         wanted = [name.strip() for name in names.split(",") if name.strip()]
+        known = _sources().known()
         for name in wanted:
-            if name not in type(self).model_fields:
-                raise UnknownName(f"source {name!r} does not exist{nearest(name, type(self).model_fields)}")
+            if name not in known:
+                raise UnknownName(f"source {name!r} does not exist{nearest(name, known)}")
         chosen = [name for name in self.sources if not wanted or name in wanted]
         if not chosen:
             raise UnknownName(f"none of {', '.join(wanted)} is a source of the topic in params.yaml: it has {', '.join(self.sources) or 'none'}")
         return chosen
+
+
+class _NamedTopic(Topic):
+    """What `load_params` derives a topic's kind from: a field for every source that the file names and somebody has."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _sources():
+    """The registry of sources, by its name: this module imports nothing of ours that does something."""
+    return import_module("groundswell.sources")
 
 
 class CollectParams(Section):
@@ -304,9 +289,19 @@ def load_params(settings: Settings) -> Params:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParamsError(f"{path} is not YAML: {error}") from None
     try:
-        return Params.model_validate(values or {})
+        return _model_for(values or {}).model_validate(values or {})
     except ValidationError as error:
         raise ParamsError("; ".join(_explain(path, values, detail) for detail in error.errors())) from None
+
+
+def _model_for(values) -> type[Params]:
+    """`Params` whose topics know the sections of the sources that ``values`` names; those alone are imported."""
+    topics = values.get("topics") if isinstance(values, dict) else None
+    named = {name for topic in topics.values() if isinstance(topic, dict) for name in topic} if isinstance(topics, dict) else set()
+    sources = _sources()
+    sections = {name: (sources.source_named(name).section | None, None) for name in sorted(map(str, named)) if name in sources.known()}
+    topic = create_model("Topic", __base__=_NamedTopic, **sections)
+    return create_model("Params", __base__=Params, topics=(dict[str, topic], ...))
 
 
 def load_settings() -> Settings:
@@ -332,14 +327,16 @@ def _explain(path: Path, values, detail: dict) -> str:
 
 
 def _keys_at(parents: list) -> list[str]:
-    model = Params
+    """The keys that may stand under ``parents``, a path from the file's root."""
+    if parents[:1] == ["topics"]:
+        known = _sources().known()
+        return sorted(known) if len(parents) == 2 else _names_of(_sources().source_named(parents[2]).section, parents[3:])
+    return _names_of(Params, parents)
+
+
+def _names_of(model, parents: list) -> list[str]:
     for name in parents:
-        if model is Params and name == "topics":
-            continue
-        if model is Params and name not in _names(Params):
-            model = Topic
-            continue
-        model = _model_of(_names(model)[name].annotation)
+        model = _model_of(_names(model)[name].annotation) if name in _names(model) else None
         if model is None:
             return []
     return list(_names(model))

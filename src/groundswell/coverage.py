@@ -6,12 +6,10 @@ names them, when a window is missing: retraining on a hole would be a quiet mist
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from groundswell.config import Settings
 from groundswell.errors import LakeError
 from groundswell.files import write_json
-from groundswell.lake import Lake, footer
+from groundswell.lake import Lake
 from groundswell.window import Window, parse_windows
 
 _NAMED = 5
@@ -57,9 +55,9 @@ def _all_between(lake: Lake, topic: str, unit: str) -> list[Window]:
 
 
 def _state(lake: Lake, source: str, topic: str, window: Window) -> dict:
-    path: Path = lake.partition("valid", source, topic, window).path
-    if path.exists():
-        known = footer(path)
+    valid = lake.partition("valid", source, topic, window)
+    if lake.exists(valid):
+        known = lake.metadata(valid)
         return {"status": known.get("status", "unknown"), "rows": known.get("rows", 0)}
-    is_raw = lake.partition("raw", source, topic, window).path.exists()
+    is_raw = lake.exists(lake.partition("raw", source, topic, window))
     return {"status": "not validated" if is_raw else "not collected", "rows": 0}

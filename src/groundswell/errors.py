@@ -37,6 +37,24 @@ class SourceError(GroundswellError):
     """A platform answered in a way that can't be used, after all retries."""
 
 
+class RateLimited(SourceError):
+    """A platform asks to wait longer than a task may sleep: run it again after ``seconds``. Its exit status is sysexits' EX_TEMPFAIL."""
+
+    exit_code = 75
+
+    def __init__(self, message: str, seconds: float):
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class AccessRefused(SourceError):
+    """A platform answered 401 or 403: ``status``. A token may have run out, or the credentials, rights or quota do not allow it."""
+
+    def __init__(self, message: str, status: int):
+        super().__init__(message)
+        self.status = status
+
+
 class LakeError(GroundswellError):
     """A partition is missing, damaged, or not what its footer says."""
 

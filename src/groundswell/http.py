@@ -11,20 +11,30 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import httpx2
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
-from groundswell.errors import SourceError
+from groundswell.errors import AccessRefused, RateLimited, SourceError
 
 log = logging.getLogger(__name__)
 
 RESET_HEADERS = ("ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset")
 _EPOCH_FROM = 1_000_000_000
 """A number in a reset header above this is a moment (epoch seconds), below it a span (seconds to go)."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back whole: status, headers (names in lower case), and the body, as bytes or as the JSON that it is."""
+
+    status: int
+    headers: dict[str, str]
+    value: object
 
 
 class Http:
@@ -65,13 +75,35 @@ class Http:
 
     def get(self, url: str, params: dict) -> dict:
         """The JSON object at ``url``; `SourceError` after all attempts, or at once where trying again can't help."""
-        return self._retrying(url, lambda client: client.get(url, params=params))
+        return _object(url, self._retrying(url, lambda client: client.get(url, params=params)))
 
     def post(self, url: str, body: dict) -> dict:
         """The JSON object that ``url`` answers to ``body``; errors as of `get`. Only for calls that may be made twice."""
-        return self._retrying(url, lambda client: client.post(url, json=body))
+        return _object(url, self._retrying(url, lambda client: client.post(url, json=body)))
 
-    def _retrying(self, url: str, call: Callable[[httpx2.Client], httpx2.Response]) -> dict:
+    def ask(
+        self,
+        url: str,
+        params: Mapping | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        body: Mapping | None = None,
+        is_json: bool = True,
+        accepted: tuple[int, ...] = (200, 201),
+    ) -> Answer:
+        """Whatever JSON (or, not ``is_json``, whatever bytes) ``url`` answers, with its status and headers; a POST with ``form`` or ``body``.
+
+        Errors as of `get`; `AccessRefused` for 401 and 403, so that whoever has a token that can run out may get another one.
+        """
+        method = "GET" if form is None and body is None else "POST"
+
+        def call(client: httpx2.Client) -> httpx2.Response:
+            return client.request(method, url, params=params, headers=headers, data=form, json=body)
+
+        return self._retrying(url, call, is_json=is_json, accepted=accepted)
+
+    def _retrying(self, url: str, call: Callable[[httpx2.Client], httpx2.Response], **expected) -> Answer:
         retrying = Retrying(
             stop=stop_after_attempt(self._attempts),
             wait=self._wait,
@@ -81,11 +113,13 @@ class Http:
             reraise=True,
         )
         try:
-            return retrying(self._once, url, call)
+            return retrying(self._once, url, call, **expected)
         except _TryAgain as error:
             raise SourceError(f"{url}: {error}, {self._attempts} times: try again later") from error
 
-    def _once(self, url: str, call: Callable[[httpx2.Client], httpx2.Response]) -> dict:
+    def _once(
+        self, url: str, call: Callable[[httpx2.Client], httpx2.Response], *, is_json: bool = True, accepted: tuple[int, ...] = (200, 201)
+    ) -> Answer:
         self.requests += 1
         try:
             response = call(self._open())
@@ -95,10 +129,13 @@ class Http:
             raise SourceError(f"{url}: can't be asked: {error}") from error
         if response.status_code == 429 or response.status_code >= 500:
             raise _TryAgain(f"answered {response.status_code}{_said(response)}", self._told(url, response))
-        if response.status_code not in (200, 201):
+        if response.status_code not in accepted:
             said = _said(response) or ": check the address, the query and the access rights"
-            raise SourceError(f"{url}: expected status 200, found {response.status_code}{said}")
-        return _json_object(url, response)
+            told = f"{url}: expected status 200, found {response.status_code}{said}"
+            raise AccessRefused(told, response.status_code) if response.status_code in (401, 403) else SourceError(told)
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        is_there = is_json and response.status_code != 304
+        return Answer(response.status_code, headers, _json(response) if is_there else response.content)
 
     def _open(self) -> httpx2.Client:
         with self._opening:
@@ -112,8 +149,9 @@ class Http:
     def _told(self, url: str, response: httpx2.Response) -> float | None:
         told = server_wait(dict(response.headers), self._clock())
         if told is not None and told > self._longest_wait:
-            raise SourceError(
-                f"{url}: asks to wait {told:.0f} s, more than the {self._longest_wait:.0f} allowed (collect.longest_wait_seconds): try again then"
+            raise RateLimited(
+                f"{url}: asks to wait {told:.0f} s, more than the {self._longest_wait:.0f} allowed (collect.longest_wait_seconds): try again then",
+                told,
             )
         return told
 
@@ -188,11 +226,14 @@ def _said(response: httpx2.Response) -> str:
         return ""
 
 
-def _json_object(url: str, response: httpx2.Response) -> dict:
+def _json(response: httpx2.Response) -> object:
     try:
-        value = json.loads(response.content)
+        return json.loads(response.content)
     except ValueError as error:
         raise _TryAgain(f"answered with JSON that breaks off or is none (byte {getattr(error, 'pos', '?')} of {len(response.content)})") from error
-    if not isinstance(value, dict):
-        raise SourceError(f"{url}: expected a JSON object, found a {type(value).__name__}")
-    return value
+
+
+def _object(url: str, answer: Answer) -> dict:
+    if not isinstance(answer.value, dict):
+        raise SourceError(f"{url}: expected a JSON object, found a {type(answer.value).__name__}")
+    return answer.value

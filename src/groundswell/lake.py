@@ -78,6 +78,13 @@ class Lake:
         except (pa.ArrowException, OSError) as error:
             raise LakeError(f"{partition.path} can't be read as Parquet ({error}): remove it and collect its window again") from error
 
+    def exists(self, partition: Partition) -> bool:
+        return partition.path.exists()
+
+    def metadata(self, partition: Partition) -> dict:
+        """What the footer of ``partition`` says of it: window, status, rows, content hash …"""
+        return footer(partition.path)
+
     def describe(self, partition: Partition) -> dict:
         """The footer's metadata plus ``sha256`` of the file: what a manifest says of a partition."""
         return {**footer(partition.path), "sha256": sha256_of(partition.path)}

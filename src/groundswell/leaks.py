@@ -11,10 +11,10 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from groundswell.config import ReplayTopic
 from groundswell.duplicates import connected, near_clusters
 from groundswell.errors import CorpusError, UsageError, nearest
 from groundswell.sources.corpus import FORMATS, Corpus
+from groundswell.sources.replay import ReplayTopic
 from groundswell.text import normalise, skeleton
 
 logger = logging.getLogger(__name__)

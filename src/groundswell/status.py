@@ -6,7 +6,7 @@ from pathlib import Path
 
 from groundswell import processes, stack
 from groundswell.config import Params, Settings
-from groundswell.lake import Lake, footer
+from groundswell.lake import Lake
 from groundswell.ledger import Ledger
 
 
@@ -35,8 +35,9 @@ def champion(settings: Settings, topic: str) -> dict | None:
 def windows(settings: Settings, topic: str) -> dict[str, dict[str, int]]:
     """Window → source → posts that passed validation."""
     found: dict[str, dict[str, int]] = {}
-    for partition in Lake(settings.lake).partitions("valid", topic=topic):
-        found.setdefault(partition.window.key, {})[partition.source] = footer(partition.path)["rows"]
+    lake = Lake(settings.lake)
+    for partition in lake.partitions("valid", topic=topic):
+        found.setdefault(partition.window.key, {})[partition.source] = lake.metadata(partition)["rows"]
     return dict(sorted(found.items()))
 
 

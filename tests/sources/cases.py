@@ -6,7 +6,10 @@ import json
 
 import httpx2
 
-from groundswell.config import HackerNewsTopic, ReplayTopic, SteamTopic, Topic
+from groundswell.config import Topic
+from groundswell.sources.hackernews import HackerNewsTopic
+from groundswell.sources.replay import ReplayTopic
+from groundswell.sources.steam import SteamTopic
 
 
 class HackerNews:

@@ -5,11 +5,11 @@ import re
 import httpx2
 import pytest
 
-from groundswell.config import CollectParams, HackerNewsTopic
+from groundswell.config import CollectParams
 from groundswell.errors import SourceError
 from groundswell.http import Http
 from groundswell.sources.base import Reading
-from groundswell.sources.hackernews import SOURCE
+from groundswell.sources.hackernews import SOURCE, HackerNewsTopic
 from groundswell.window import Window
 from tests.simulated import settings_at
 

@@ -11,9 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from groundswell.collect import collect
-from groundswell.config import CollectParams, ReplayTopic, Topic
+from groundswell.config import CollectParams, Topic
 from groundswell.errors import CorpusError, ParamsError
 from groundswell.lake import Lake
+from groundswell.sources.replay import ReplayTopic
 from groundswell.window import Window, parse_windows
 from tests.simulated import settings_at
 from tests.sources.cases import as_csv

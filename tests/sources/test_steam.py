@@ -5,11 +5,11 @@ import json
 import httpx2
 import pytest
 
-from groundswell.config import CollectParams, SteamTopic
+from groundswell.config import CollectParams
 from groundswell.errors import SourceError
 from groundswell.http import Http
 from groundswell.sources.base import Reading
-from groundswell.sources.steam import SOURCE
+from groundswell.sources.steam import SOURCE, SteamTopic
 from groundswell.window import Window
 from tests.simulated import plan_faults, platforms, settings_at
 

@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, Field
 
 from groundswell.schema import LABELS
-from groundswell.simulator.content import Post, posts_of
+from groundswell.simulator.content import PLATFORMS, Post, posts_of
 from groundswell.simulator.settings import SimulatorSettings
 
 ANNOTATORS = ("annotator-1", "annotator-2", "annotator-3", "annotator-4")
@@ -55,13 +55,12 @@ def router(settings: SimulatorSettings) -> APIRouter:
 
 
 def _known(settings: SimulatorSettings, question: Question) -> dict[tuple[str, str], Post]:
-    counts = {"hackernews": settings.hackernews_per_day, "steam": settings.steam_per_day}
     days = {(question.start + timedelta(hours=hours)).date() for hours in range(0, int((question.end - question.start) / timedelta(hours=1)))}
     return {
         (source, str(post.post_id)): post
-        for source in {key.source for key in question.posts} & counts.keys()
+        for source in {key.source for key in question.posts} & set(PLATFORMS)
         for day in sorted(days)
-        for post in posts_of(settings.seed, source, question.topic, day, counts[source])
+        for post in posts_of(settings.seed, source, question.topic, day, settings.per_day(source))
     }
 
 

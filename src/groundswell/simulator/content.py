@@ -10,9 +10,24 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
 
+from groundswell.simulator.settings import SimulatorSettings
 from groundswell.simulator.writer import Writer
 
-_FIRST_ID = {"hackernews": 41_000_000, "steam": 170_000_000, "corpus": 1}
+_FIRST_ID = {
+    "hackernews": 41_000_000,
+    "steam": 170_000_000,
+    "bluesky": 300_000_000,
+    "mastodon": 400_000_000,
+    "lemmy": 500_000_000,
+    "x": 600_000_000,
+    "reddit": 700_000_000,
+    "rss": 800_000_000,
+    "gdelt": 900_000_000,
+    "corpus": 1,
+}
+PLATFORMS = tuple(name for name in _FIRST_ID if name != "corpus")
+"""The platforms that have routes, or will."""
+
 _EPOCH_DAY = date(2025, 1, 1).toordinal()
 _IDS_PER_DAY = 200_000
 """Ids ascend with time as the real ones do, and a day's never run into the next day's."""
@@ -35,6 +50,11 @@ class Post:
     @property
     def moment(self) -> datetime:
         return datetime.fromtimestamp(self.created, UTC)
+
+
+def shown(settings: SimulatorSettings, platform: str, topic: str, day: date) -> tuple[Post, ...]:
+    """What ``platform`` shows of ``day`` (UTC), oldest first: what its routes answer from. Deleted posts are gone, edited ones have changed."""
+    return posts_of(settings.seed, platform, topic, day, settings.per_day(platform))
 
 
 @lru_cache(maxsize=512)

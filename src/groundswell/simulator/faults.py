@@ -14,8 +14,10 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from groundswell.simulator import content
+
 HEADER = "x-simulator-fault"
-PLATFORMS = ("hackernews", "steam", "annotations")
+PLATFORMS = (*content.PLATFORMS, "annotations")
 WAIT_SECONDS = 1
 
 IN_PAGE = ("empty-page", "same-cursor", "repeated-page")

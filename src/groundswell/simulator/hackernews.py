@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from groundswell.simulator.content import Post, posts_of
+from groundswell.simulator.content import Post, shown
 from groundswell.simulator.settings import SimulatorSettings
 
 HITS_PER_QUERY = 1000
@@ -43,7 +43,7 @@ def _kinds(tags: str) -> set[str]:
 def _matching(settings: SimulatorSettings, topic: str, bounds: list[tuple[str, str]], kinds: set[str]) -> Iterator[Post]:
     tests = [(_COMPARE[sign], int(number)) for sign, number in bounds]
     for day in _days(bounds):
-        for post in reversed(posts_of(settings.seed, "hackernews", topic, day, settings.hackernews_per_day)):
+        for post in reversed(shown(settings, "hackernews", topic, day)):
             if _kind(post) in kinds and all(holds(post.created, number) for holds, number in tests):
                 yield post
 

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from fastapi import APIRouter, Request
 
-from groundswell.simulator.content import Post, posts_of
+from groundswell.simulator.content import Post, shown
 from groundswell.simulator.settings import SimulatorSettings
 
 LANGUAGES = {"en": "english", "de": "german", "es": "spanish", "fr": "french", "ja": "japanese", "pt": "brazilian"}
@@ -47,7 +47,7 @@ def _matching(settings: SimulatorSettings, topic: str, asked: dict) -> Iterator[
         first, last = 1_798_675_200 - 7 * 86_400, 1_798_675_200
     languages = asked.get("languages") or ["all"]
     for day in _days(first, last):
-        for post in reversed(posts_of(settings.seed, "steam", topic, day, settings.steam_per_day)):
+        for post in reversed(shown(settings, "steam", topic, day)):
             is_wanted = "all" in languages or LANGUAGES[post.lang] in languages
             if is_wanted and first <= post.created <= last and _app(post, settings, topic) == asked["appid"]:
                 yield post

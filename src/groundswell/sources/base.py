@@ -10,13 +10,15 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from groundswell.config import CollectParams, Settings
-from groundswell.http import Http
+from groundswell.config import CollectParams, Section, Settings
+
+if TYPE_CHECKING:
+    from groundswell.http import Http
 
 _HASHTAG = re.compile(r"(?<![\w&/])#(\w*[^\W\d_]\w*)")
 """Not ``&#x27;`` (an entity) and not ``/#part`` (a link's)."""
@@ -65,20 +67,51 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Recheck:
+    """What a source is given to ask its platform whether posts are still there; ``section`` as in `Reading`."""
+
+    section: Any
+    post_ids: Sequence[str]
+    settings: Settings
+    http: Http
+
+
+@dataclass(frozen=True)
 class Source:
-    """One network. ``posts`` is its generator; the rest is what `collect` must know about it."""
+    """One network: ``posts`` is its generator, ``section`` its part of a topic in params.yaml; the rest is what must be known about it."""
 
     name: str
     version: int
     """Raised whenever the same platform answers would give other rows."""
+    section: type[Section]
     posts: Callable[[Reading], Iterator[Found]]
     author_paths: tuple[str, ...] = ()
     """Where in a record native author ids stand: ``author.steamid``. They are replaced by pseudonyms in ``raw``."""
+    reads: Literal["window", "walk back", "append on sight", "file"] = "window"
+    """``window``: the platform takes a start and an end. ``walk back``: newest first, until older than the start. ``append on sight``:
+    what it shows now and no more; a window's partition grows with each reading. ``file``: a corpus, read once for a whole range of
+    windows, every row kept as it stands: a platform's record that comes twice is its paging and dropped; a corpus's second row with
+    an id is the corpus, and validate puts it aside with a reason."""
     look_back: timedelta | None = None
     """How far back from now the platform still answers; None: for ever."""
-    is_file: bool = False
-    """True for a corpus: read once for a whole range of windows, and every row kept as it stands. A platform's record that comes
-    twice is its paging and dropped; a corpus's second row with an id is the corpus, and validate puts it aside with a reason."""
+    settle: timedelta = timedelta(minutes=30)
+    """How long after a window's end the platform may still bring posts of it."""
+    page_size: int | None = None
+    """The most posts that one request brings; None: no pages."""
+    query_cap: int | None = None
+    """The most posts that one query brings on all its pages; None: no such cap."""
+    requests_per_minute: float | None = None
+    """What the platform allows, as far as it is known."""
+    usd_per_post: float = 0.0
+    """What reading one post costs."""
+    needs: tuple[str, ...] = ()
+    """The settings (names of `Settings`) without which the platform can't be asked: addresses, credentials."""
+    gone: Callable[[Recheck], Iterator[str]] | None = None
+    """Which of some posts' ids the platform no longer shows (deleted, withdrawn); None: it can't be asked."""
+
+    @property
+    def is_file(self) -> bool:
+        return self.reads == "file"
 
     def authors(self, section) -> list[tuple[str, ...]]:
         """The parts of each of `author_paths`; where a topic's ``section`` itself maps a column to ``author``, that one too."""

@@ -9,11 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from groundswell.config import Section
 from groundswell.errors import SourceError
 from groundswell.sources.base import Found, Reading, Source, moment, whole, word
 
 HITS_PER_QUERY = 1000
 KINDS = ("story", "comment")
+
+
+class HackerNewsTopic(Section):
+    """What the Hacker News source searches for."""
+
+    query: str
 
 
 def posts(reading: Reading) -> Iterator[Found]:
@@ -97,4 +104,13 @@ def _text(hit: dict) -> str | None:
     return "\n".join(part for part in parts if isinstance(part, str) and part) or None
 
 
-SOURCE = Source(name="hackernews", version=1, posts=posts, author_paths=("author", "_highlightResult.author.value"))
+SOURCE = Source(
+    name="hackernews",
+    version=1,
+    section=HackerNewsTopic,
+    posts=posts,
+    author_paths=("author", "_highlightResult.author.value"),
+    page_size=HITS_PER_QUERY,
+    query_cap=HITS_PER_QUERY,
+    requests_per_minute=166,
+)

@@ -11,7 +11,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Literal
 
+from groundswell.config import Section
 from groundswell.errors import CorpusError, ParamsError, nearest
 from groundswell.sources.base import Found, Reading, Source, moment, real, whole, word
 from groundswell.sources.corpus import Corpus, Row
@@ -23,6 +26,19 @@ MAPPABLE = ("post_id", "created_at", "text", "author", "edited_at", *NUMBERS, *W
 
 _MILLISECONDS_FROM = 100_000_000_000
 """Epoch numbers above this (the year 5138 in seconds) are milliseconds; a thousandfold above, microseconds."""
+
+
+class ReplayTopic(Section):
+    """A corpus file and which of its columns are what."""
+
+    path: Path
+    format: Literal["csv", "tsv", "jsonl", "parquet"] | None = None  # None: by the file's ending
+    encoding: str = "utf-8"
+    columns: dict[str, str] = {"post_id": "post_id", "created_at": "created_at", "text": "text"}
+    """Canonical column → the file's column (a name, or a 0-based number where the file has no header)."""
+    has_header: bool = True
+    time_format: str | None = None  # strptime's; None: ISO 8601 or epoch seconds
+    label_provenance: Literal["human", "dataset"] = "dataset"
 
 
 def posts(reading: Reading) -> Iterator[Found]:
@@ -120,4 +136,4 @@ def _shown(value) -> str:
     return shown if len(shown) <= 40 else f"{len(shown)} characters"
 
 
-SOURCE = Source(name="replay", version=2, posts=posts, is_file=True)
+SOURCE = Source(name="replay", version=2, section=ReplayTopic, posts=posts, reads="file")

@@ -11,6 +11,9 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 
+from pydantic import Field
+
+from groundswell.config import Section
 from groundswell.errors import SourceError
 from groundswell.sources.base import Found, Reading, Source, moment, real, whole, word
 
@@ -25,6 +28,13 @@ LANGUAGES = {
     "spanish": "es", "swedish": "sv", "tchinese": "zh-TW", "thai": "th", "turkish": "tr", "ukrainian": "uk", "vietnamese": "vi",
 }  # fmt: skip
 """Steam's names of languages → BCP 47."""
+
+
+class SteamTopic(Section):
+    """Whose reviews the Steam source reads."""
+
+    app_ids: list[int] = Field(min_length=1)
+    languages: list[str] = ["english"]
 
 
 def posts(reading: Reading) -> Iterator[Found]:
@@ -117,4 +127,6 @@ def _fault(review) -> tuple[str | None, datetime | None]:
     return (None, created) if created else ("bad_time", None)
 
 
-SOURCE = Source(name="steam", version=1, posts=posts, author_paths=("author.steamid",))
+SOURCE = Source(
+    name="steam", version=1, section=SteamTopic, posts=posts, author_paths=("author.steamid",), page_size=REVIEWS_PER_PAGE, requests_per_minute=30
+)
