@@ -60,6 +60,48 @@ def test_likes_that_moved_make_no_new_revision_but_a_text_does(lake, partition):
     assert partition.path.read_bytes() != before
 
 
+def test_other_content_is_the_next_revision_with_its_reason(lake, partition):
+    first = lake.write(partition, posts("1"), {})
+    assert first["revision"] == 1 and lake.revisions() == []
+    second = lake.write(partition, posts("1", "2"), {}, reason="collected again after a day")
+    assert (second["revision"], second["supersedes"], second["reason"]) == (2, first["content_sha256"], "collected again after a day")
+    third = lake.write(partition, posts("1"), {}, reason="deleted upstream")
+    assert (third["revision"], third["content_sha256"], third["supersedes"]) == (3, first["content_sha256"], second["content_sha256"])
+    assert [(line["layer"], line["key"], line["revision"], line["rows"], line["reason"]) for line in lake.revisions()] == [
+        ("raw", partition.key, 2, {"before": 1, "after": 2}, "collected again after a day"),
+        ("raw", partition.key, 3, {"before": 2, "after": 1}, "deleted upstream"),
+    ]
+
+
+def test_the_same_content_is_no_revision(lake, partition):
+    first = lake.write(partition, posts("1"), {})
+    assert lake.write(partition, posts("1", likes=3), {}, reason="again") == first
+    assert lake.revisions() == []
+
+
+def test_a_torn_line_of_the_ledger_is_passed_over(lake, partition):
+    lake.write(partition, posts("1"), {})
+    (lake.root / "revisions.jsonl").write_text('{"layer": "ra')
+    lake.write(partition, posts("2"), {}, reason="changed")
+    assert [line["revision"] for line in lake.revisions()] == [2]
+
+
+def _write_often(root, name, times):
+    lake = Lake(root)
+    for number in range(times):
+        lake.write(lake.partition("raw", "steam", "games", DAY), posts(f"{name}{number}"), {}, reason=name)
+
+
+def test_two_writers_at_once_share_no_revision(lake, partition):
+    writers = [multiprocessing.Process(target=_write_often, args=(lake.root, name, 10)) for name in "ab"]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [line["revision"] for line in lake.revisions()] == list(range(2, 21))
+    assert lake.metadata(partition)["revision"] == 20
+
+
 def test_no_posts_is_not_the_same_as_not_run(lake, partition):
     with pytest.raises(LakeError, match="not in the lake"):
         lake.read(partition)

@@ -2,15 +2,19 @@
 
 A partition is (layer, source, topic, window) and one file, ``<layer>/source=S/topic=T/date=…/part-0.parquet``; its footer holds
 what is known about it as JSON, so nothing can fall out of step. A file is written beside its place, fsynced and renamed:
-whoever reads sees the old one or the new one. The same rows give the same bytes.
+whoever reads sees the old one or the new one. The same rows give the same bytes. Other rows over a file that is there make a
+revision of it: its footer says which, why, and what it supersedes, and ``revisions.jsonl`` at the root has a line for each.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +28,7 @@ from groundswell.window import Window
 
 LAYERS = ("raw", "valid", "quarantine", "labels")
 _FOOTER = b"groundswell"
+_REVISIONS = "revisions.jsonl"
 _PATH = re.compile(r"source=(?P<source>[^/]+)/topic=(?P<topic>[^/]+)/date=(?P<date>[\d-]{10})(?:/hour=(?P<hour>\d\d))?/part-0\.parquet")
 
 
@@ -55,19 +60,54 @@ class Lake:
         path = self.root / layer / f"source={source}" / f"topic={topic}" / window.path / "part-0.parquet"
         return Partition(layer, source, topic, window, path)
 
-    def write(self, partition: Partition, table: pa.Table, metadata: dict) -> dict:
+    def write(self, partition: Partition, table: pa.Table, metadata: dict, *, reason: str = "") -> dict:
         """Put ``table`` (already sorted) in its place with ``metadata`` in the footer; returns `describe` of what lies there.
 
         Where a file with the same content (`content_hash`) lies there already, it stays as it is, byte for byte: likes that
-        moved since make no new revision.
+        moved since make no new revision. Other content is the next revision: ``reason`` says why it was written.
         """
         content = content_hash(table)
-        if partition.path.exists() and footer(partition.path).get("content_sha256") == content:
-            return self.describe(partition)
-        metadata = {**metadata, "rows": table.num_rows, "content_sha256": content}
-        tagged = table.replace_schema_metadata({_FOOTER: json.dumps(metadata, sort_keys=True).encode()})
-        write_parquet(tagged, partition.path)
+        with self._one_writer():
+            before = footer(partition.path) if partition.path.exists() else None
+            if before and before.get("content_sha256") == content:
+                return self.describe(partition)
+            metadata = {**metadata, "rows": table.num_rows, "content_sha256": content, **_succession(before, reason)}
+            if before:
+                self._note_revision(partition, before, metadata)
+            tagged = table.replace_schema_metadata({_FOOTER: json.dumps(metadata, sort_keys=True).encode()})
+            write_parquet(tagged, partition.path)
         return self.describe(partition)
+
+    def revisions(self) -> list[dict]:
+        """Every revision in the order of writing, first files left out: layer, key, revision, hashes and rows before and after, reason.
+
+        A line is written before its file, so after a kill its revision may still be to come; the same line is given once.
+        """
+        path = self.root / _REVISIONS
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return [json.loads(line) for line in dict.fromkeys(line for line in lines if line.endswith("}"))]
+
+    def _note_revision(self, partition: Partition, before: dict, after: dict) -> None:
+        line = {
+            "layer": partition.layer,
+            "key": partition.key,
+            "revision": after["revision"],
+            "content_sha256": {"before": after["supersedes"], "after": after["content_sha256"]},
+            "rows": {"before": before.get("rows"), "after": after["rows"]},
+            "reason": after["reason"],
+        }
+        with open(self.root / _REVISIONS, "ab") as ledger:
+            ledger.write(b"\n" * _is_torn(ledger) + json.dumps(line, sort_keys=True).encode() + b"\n")
+            ledger.flush()
+            os.fsync(ledger.fileno())
+
+    @contextmanager
+    def _one_writer(self) -> Iterator[None]:
+        """Between looking at what is there and replacing it nobody else may: two backfills of one window would share a revision's number."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with open(self.root / ".lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def read(self, partition: Partition) -> pa.Table:
         """The rows of ``partition``; `LakeError` when it is not there or can't be read."""
@@ -102,6 +142,22 @@ class Lake:
     def manifest(self, partitions: Iterable[Partition]) -> dict[str, dict]:
         """Partition key → `describe`, in the order of the keys."""
         return {partition.key: self.describe(partition) for partition in sorted(partitions)}
+
+
+def _succession(before: dict | None, reason: str) -> dict:
+    """What a footer says of a file's place in the line of its revisions."""
+    if before is None:
+        return {"revision": 1}
+    return {"revision": before.get("revision", 1) + 1, "supersedes": before.get("content_sha256"), "reason": reason}
+
+
+def _is_torn(ledger) -> bool:
+    """Whether the last line was cut short by a kill: the next one must not go on in it."""
+    if not ledger.tell():
+        return False
+    with open(ledger.name, "rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"
 
 
 def content_hash(table: pa.Table) -> str:
