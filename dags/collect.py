@@ -19,7 +19,9 @@ again, which changes no byte of the lake unless the platform's content changed.
 One window: *Trigger → Single run* with its partition key, e.g. `2026-10-19`. Fewer sources or topics: the parameters.
 
 ### When it fails
-- `collect` failed: the platform was down or limits were reached; its log names the address. It was retried with growing waits; clear it later.
+- `collect` failed: the platform was down; its log names the address. It was retried with growing waits, for half an hour; clear it later.
+- `collect` is *up for retry* for long: the platform named a time (limits), or the window has not settled yet. It goes on by itself then.
+- exit 77: the platform does not let us in. Credentials, rights or quota; no retry.
 - `validate` failed: a table rule is broken; *Validation page* has the numbers. Nothing of the window went to `valid`. Fix the source or
   the rule in params.yaml, then clear `collect` and downstream.
 - exit 2 (wrong use, no retry): params.yaml or a setting is wrong; the message names it.
@@ -62,7 +64,15 @@ with DAG(
     def topic(name):
         shared = {"topic": name, "windowed": True, "unit": unit, "map_index_template": "{{ task.topic }}"}
         collects = [
-            StageOperator(task_id=f"collect_{source}", stage="collect", options={"source": source}, sources=topics, pool=f"source_{source}", **shared)
+            StageOperator(
+                task_id=f"collect_{source}",
+                stage="collect",
+                options={"source": source},
+                sources=topics,
+                pool=f"source_{source}",
+                retries=8,  # told waits count too
+                **shared,
+            )
             for source in sources
         ]
         annotate = StageOperator(task_id="annotate", stage="annotate", trigger_rule="none_failed_min_one_success", **shared)

@@ -1,8 +1,8 @@
 """A stage as a task: runs ``groundswell <stage> …`` in a subprocess, exactly as a person would.
 
 Reads the stage's report from the last line of its standard output; writes it as the task's XCom (small) and into the events of
-its outlet assets; sends its standard error to the task's log, line by line. Exit 2 (wrong use) fails the task for good, any other
-failure may be retried. However the task ends, no process of the stage outlives it.
+its outlet assets; sends its standard error to the task's log, line by line. Exit 2 (wrong use) and 77 (not allowed) fail the task
+for good, 75 (not now) is retried when the stage said, any other failure may be retried. However the task ends, no process of the stage outlives it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from groundswell_context import partition_of, topics_of
 from groundswell_links import LINKS
+from groundswell_retry import AsTold, NotNow
 
 PROJECT = Path(os.environ.get("GROUNDSWELL_PROJECT") or Path(__file__).resolve().parent.parent)
 _INTERPRETER = "GROUNDSWELL_STAGE_INTERPRETER"
@@ -32,7 +33,7 @@ _LARGEST_XCOM_BYTES = 16_000
 _LEFT_OUT = "left out here for its size: see the stage's report under var/reports"
 _GRACE_SECONDS = 5
 _LEVELS = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARNING": logging.WARNING, "ERROR": logging.ERROR, "CRITICAL": logging.CRITICAL}
-_WRONG_USE = 2
+_WRONG_USE, _NOT_NOW, _NOT_ALLOWED = 2, 75, 77
 _LIBC = ctypes.CDLL(None)
 
 
@@ -51,7 +52,7 @@ class StageOperator(BaseOperator):
     def __init__(
         self, *, stage: str, topic: str = "", options: dict | None = None, windowed: bool = False, unit: str = "day", sources=None, **kwargs
     ):
-        super().__init__(**kwargs)
+        super().__init__(**{"retry_policy": AsTold(), **kwargs})
         self.stage = stage
         self.topic = topic
         self.options = options or {}
@@ -68,7 +69,7 @@ class StageOperator(BaseOperator):
         self.log.info("Running: %s", shlex.join(command))
         code, output, errors = self._run(command)
         if code:
-            raise _failure(self.stage, code, errors)
+            raise _failure(self.stage, code, errors, output)
         self.report = _report_in(self.stage, output)
         for asset in self.outlets:
             event = context["outlet_events"][asset]
@@ -171,13 +172,25 @@ def _report_in(stage: str, line: str) -> dict:
     return report
 
 
-def _failure(stage: str, code: int, errors: list[str]) -> AirflowException:
+def _failure(stage: str, code: int, errors: list[str], output: str) -> AirflowException:
     said = next((line for line in reversed(errors) if line.startswith("groundswell: ")), errors[-1] if errors else "it said nothing")
     if code == _WRONG_USE:
         return AirflowFailException(f"{stage} was called wrongly, trying again can't help: {said}")
+    if code == _NOT_ALLOWED:
+        return AirflowFailException(f"{stage} is not allowed to, trying again can't help: {said}")
+    if code == _NOT_NOW:
+        return NotNow(f"{stage} can't yet: {said}", _told_wait(stage, output))
     if code < 0:
         return AirflowException(f"{stage} was ended by {signal.Signals(-code).name}")
     return AirflowException(f"{stage} failed with exit status {code}: {said}")
+
+
+def _told_wait(stage: str, line: str) -> float:
+    """Seconds, from the last line of a stage that ended with "not now"."""
+    try:
+        return float(json.loads(line)["retry_after_seconds"])
+    except (ValueError, LookupError, TypeError):
+        raise AirflowException(f"{stage} says not now but not when: expected a last line with retry_after_seconds, found {line[:100]!r}") from None
 
 
 def _keep_last(stream, kept: deque) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from groundswell.collect import collect
 from groundswell.config import CollectParams, Settings, Topic
-from groundswell.errors import ParamsError, SourceError, UnknownName, WindowError
+from groundswell.errors import NotSettled, ParamsError, SourceError, UnknownName, WindowError
 from groundswell.files import sha256_of
 from groundswell.lake import Lake, footer
 from groundswell.sources.base import Source
@@ -64,6 +64,30 @@ def test_a_window_beyond_the_look_back_is_refused(tmp_path, monkeypatch):
     with pytest.raises(WindowError, match="steam looks back 7 days, to 2026-11-13T12:00Z"):
         run("steam", tmp_path, [Window.parse("2026-11-13")])
     assert run("steam", tmp_path, [Window.parse("2026-11-14")])["rows"] == 0
+
+
+@pytest.mark.parametrize(("minutes", "seconds"), [(0, 1800), (29, 60)])
+def test_a_window_that_has_not_settled_is_refused_with_the_time_from_which_it_can_be_had(tmp_path, minutes, seconds):
+    with pytest.raises(NotSettled, match="can be had from 2026-10-20T00:30Z") as caught:
+        run("steam", tmp_path, now=DAY.end + timedelta(minutes=minutes))
+    assert (caught.value.exit_code, caught.value.seconds) == (75, seconds)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_settled_window_and_a_file_are_had_at_once(url, tmp_path):
+    assert run("steam", tmp_path, url=url, now=DAY.end + timedelta(minutes=30))["rows"]
+    (tmp_path / "corpus.csv").write_text("post_id,created_at,text\n1,2026-10-19T05:00:00Z,a joy\n")
+    assert run("replay", tmp_path, topic=Topic(replay=ReplayTopic(path="corpus.csv")), now=DAY.end)["rows"] == 1
+
+
+def test_the_command_line_says_when_to_come_back(monkeypatch, capsys):
+    from groundswell import cli
+
+    monkeypatch.setattr(cli, "app", lambda standalone_mode: (_ for _ in ()).throw(NotSettled("not yet", 12.3)))
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 75
+    assert capsys.readouterr().out.splitlines()[-1] == '{"retry_after_seconds": 13}'
 
 
 def test_without_a_key_of_ones_own_nothing_is_collected(tmp_path):

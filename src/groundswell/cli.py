@@ -1,13 +1,14 @@
 """The one door to every stage: Airflow's tasks, DVC's stages, CI and people all call these subcommands.
 
 A stage's report goes to standard output as one line of JSON; everything else goes to standard error. Exit status: 0 done,
-1 failed, 2 wrong use.
+1 failed, 2 wrong use, 77 not allowed by a platform, 75 not now: then one line of JSON says after how many seconds.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import signal
 import sys
@@ -18,7 +19,7 @@ from typing import Annotated
 import typer
 
 from groundswell.config import load_params, load_settings
-from groundswell.errors import GroundswellError, UsageError
+from groundswell.errors import ComeBack, GroundswellError, UsageError
 from groundswell.window import parse_windows
 
 app = typer.Typer(name="groundswell", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -428,6 +429,8 @@ def main() -> None:
         app(standalone_mode=True)
     except GroundswellError as error:
         typer.echo(f"groundswell: {error}", err=True)
+        if isinstance(error, ComeBack):
+            typer.echo(json.dumps({"retry_after_seconds": math.ceil(error.seconds)}))
         sys.exit(error.exit_code)
 
 

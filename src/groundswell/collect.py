@@ -2,7 +2,7 @@
 
 Reads a source (see `groundswell.sources`). Writes one partition a window, an empty one too: "no posts" is not "not run". Author
 ids end here: what is written holds pseudonyms only (HMAC-SHA256 with the source's name in the message). Refuses a window that is
-not over, or beyond the source's look-back. The same window again is the same file, byte for byte.
+not over or has not settled, or beyond the source's look-back. The same window again is the same file, byte for byte.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from groundswell.config import CollectParams, Settings, Topic
-from groundswell.errors import UnknownName, WindowError, nearest
+from groundswell.errors import NotSettled, UnknownName, WindowError, nearest
 from groundswell.files import write_json
 from groundswell.http import Http
 from groundswell.lake import Lake
@@ -47,7 +47,7 @@ def collect(
 ) -> dict:
     """Fetch every window's posts into ``lake/raw``; the report has rows, sha256 and drops a window, requests and retries.
 
-    ``now`` only decides whether a window is over. Errors: `UnknownName`, `WindowError` (nothing was tried); `SourceError`,
+    ``now`` only decides whether a window may be had. Errors: `UnknownName`, `WindowError` (nothing was tried); `SourceError`,
     `CorpusError` (windows before the failing one are whole, it and those after it are as they were).
     """
     network = source_named(source)
@@ -82,12 +82,22 @@ def _section(source: str, topic_name: str, topic: Topic):
 
 def _require_possible(network: Source, windows: list[Window], now: datetime) -> None:
     for window in windows:
-        window.require_over(now)
+        _require_settled(network, window, now)
         if network.look_back is not None and window.start < now - network.look_back:
             oldest = now - network.look_back
             raise WindowError(
                 f"window {window.key}: {network.name} looks back {network.look_back.days} days, to {oldest:%Y-%m-%dT%H:%MZ}; what is older is gone"
             )
+
+
+def _require_settled(network: Source, window: Window, now: datetime) -> None:
+    window.require_over(now)
+    due = window.end + network.settle
+    if now < due and not network.is_file:
+        raise NotSettled(
+            f"window {window.key}: {network.name} may bring posts of it for {network.settle} after its end; it can be had from {due:%Y-%m-%dT%H:%MZ}",
+            (due - now).total_seconds(),
+        )
 
 
 def _spans(network: Source, windows: list[Window]) -> Iterator[tuple[datetime, datetime]]:

@@ -1,7 +1,8 @@
 """Every error that a person may meet, in one tree.
 
 A message says what was expected, what was found and where, and what to do. ``exit_code`` is what the command line ends
-with: 2 for a wrong use (nothing was tried), 1 for work that failed.
+with: 2 for a wrong use (nothing was tried), 1 for work that failed, 75 for what may be tried again after a known time, 77 for what
+a platform does not allow.
 """
 
 
@@ -9,6 +10,16 @@ class GroundswellError(Exception):
     """The root: anything of ours that the command line turns into one sentence."""
 
     exit_code = 1
+
+
+class ComeBack(GroundswellError):
+    """Nothing is wrong but the time: the same call may go well after ``seconds``. Its exit status is sysexits' EX_TEMPFAIL."""
+
+    exit_code = 75
+
+    def __init__(self, message: str, seconds: float):
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class UsageError(GroundswellError):
@@ -19,6 +30,10 @@ class UsageError(GroundswellError):
 
 class WindowError(UsageError):
     """A window that can't be read, lies in the future, ends before it starts, or beyond a source's look-back."""
+
+
+class NotSettled(ComeBack, WindowError):
+    """A window that is over, but whose source may still bring posts of it: it can be had after ``seconds``."""
 
 
 class UnknownName(UsageError):
@@ -37,18 +52,17 @@ class SourceError(GroundswellError):
     """A platform answered in a way that can't be used, after all retries."""
 
 
-class RateLimited(SourceError):
-    """A platform asks to wait longer than a task may sleep: run it again after ``seconds``. Its exit status is sysexits' EX_TEMPFAIL."""
-
-    exit_code = 75
-
-    def __init__(self, message: str, seconds: float):
-        super().__init__(message)
-        self.seconds = seconds
+class RateLimited(ComeBack, SourceError):
+    """A platform asks to wait longer than a task may sleep: run it again after ``seconds``."""
 
 
 class AccessRefused(SourceError):
-    """A platform answered 401 or 403: ``status``. A token may have run out, or the credentials, rights or quota do not allow it."""
+    """A platform answered 401 or 403: ``status``. A token may have run out, or the credentials, rights or quota do not allow it.
+
+    Its exit status is sysexits' EX_NOPERM: trying again changes nothing before a person has.
+    """
+
+    exit_code = 77
 
     def __init__(self, message: str, status: int):
         super().__init__(message)

@@ -8,12 +8,15 @@ import sys
 import textwrap
 import threading
 import time
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
 
 import pytest
 from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from groundswell_operator import StageOperator, brief, event_of
+from groundswell_retry import AsTold, NotNow
 from structlog.testing import capture_logs
 
 from tests.dags.airflow_home import PROJECT
@@ -82,6 +85,51 @@ def test_wrong_use_is_final_and_failure_is_not(stage, code, error, words):
 def test_no_report_is_a_failure(stage, output):
     with pytest.raises(AirflowException, match="last line of output is no report"):
         stage(f"print({output!r})").execute(context())
+
+
+def test_what_a_platform_does_not_allow_is_final(stage):
+    task = stage("import sys; print('groundswell: 403', file=sys.stderr); sys.exit(77)")
+    with pytest.raises(AirflowFailException, match="not allowed to.*groundswell: 403"):
+        task.execute(context())
+
+
+def test_a_told_wait_comes_with_the_exception_and_the_policy_keeps_it(stage):
+    task = stage("import sys; print('{\"retry_after_seconds\": 95}'); print('groundswell: come back', file=sys.stderr); sys.exit(75)")
+    with pytest.raises(NotNow, match="can't yet: groundswell: come back") as raised:
+        task.execute(context())
+    decision = task.retry_policy.evaluate(raised.value, 1, 3)
+    assert (decision.action.value, decision.retry_delay) == ("retry", timedelta(seconds=95))
+
+
+@pytest.mark.parametrize("last", ["", "no json", "{}", "[]", '{"retry_after_seconds": "soon"}'])
+def test_a_wait_that_nobody_can_read_is_an_ordinary_failure(stage, last):
+    with pytest.raises(AirflowException, match="not now but not when") as raised:
+        stage(f"import sys; print({last!r}); sys.exit(75)").execute(context())
+    assert AsTold().evaluate(raised.value, 1, 3).action.value == "default"
+
+
+def test_a_wait_of_more_than_a_day_is_for_a_person():
+    assert AsTold().evaluate(NotNow("later", 86_401), 1, 3).action.value == "fail"
+    assert AsTold().evaluate(AirflowException("broken"), 1, 3).action.value == "default"
+
+
+def test_the_real_command_line_hands_a_platforms_wait_on(monkeypatch):
+    class Busy(BaseHTTPRequestHandler):
+        def do_GET(self):  # noqa: N802 - the server's word
+            self.send_response(429)
+            self.send_header("Retry-After", "600")
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), Busy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.delenv("GROUNDSWELL_STAGE_INTERPRETER", raising=False)
+        monkeypatch.setenv("GROUNDSWELL_PSEUDONYM_KEY", "k" * 16)
+        monkeypatch.setenv("GROUNDSWELL_HACKERNEWS_URL", f"http://127.0.0.1:{server.server_port}")
+        task = StageOperator(task_id="a_task", stage="collect", topic="games", options={"source": "hackernews"}, windowed=True)
+        with pytest.raises(NotNow, match="asks to wait 600 s") as raised:
+            task.execute(context())
+        server.shutdown()
+    assert raised.value.seconds == 600
 
 
 def test_standard_error_goes_to_the_log_line_by_line(stage):
