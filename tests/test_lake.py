@@ -102,6 +102,24 @@ def test_two_writers_at_once_share_no_revision(lake, partition):
     assert lake.metadata(partition)["revision"] == 20
 
 
+def test_rows_are_taken_out_under_the_lock_and_the_footer_stays(lake, partition):
+    first = lake.write(partition, posts("1", "2"), {"window": DAY.key, "connector_version": "steam-1"})
+    described = lake.rewrite(partition, lambda table: table.slice(1), reason="erased")
+    assert lake.read(partition)["post_id"].to_pylist() == ["2"]
+    assert (described["rows"], described["revision"], described["connector_version"], described["reason"]) == (1, 2, "steam-1", "erased")
+    assert described["supersedes"] == first["content_sha256"]
+    untouched = partition.path.read_bytes()
+    lake.rewrite(partition, lambda table: table, reason="erased")
+    assert partition.path.read_bytes() == untouched
+
+
+def test_what_is_removed_was_never_collected(lake, partition):
+    lake.write(partition, posts("1"), {})
+    lake.remove(partition)
+    lake.remove(partition)
+    assert not lake.exists(partition) and lake.partitions("raw") == []
+
+
 def test_no_posts_is_not_the_same_as_not_run(lake, partition):
     with pytest.raises(LakeError, match="not in the lake"):
         lake.read(partition)

@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,16 +66,29 @@ class Lake:
         Where a file with the same content (`content_hash`) lies there already, it stays as it is, byte for byte: likes that
         moved since make no new revision. Other content is the next revision: ``reason`` says why it was written.
         """
-        content = content_hash(table)
         with self._one_writer():
-            before = footer(partition.path) if partition.path.exists() else None
-            if before and before.get("content_sha256") == content:
-                return self.describe(partition)
-            metadata = {**metadata, "rows": table.num_rows, "content_sha256": content, **_succession(before, reason)}
-            if before:
-                self._note_revision(partition, before, metadata)
-            tagged = table.replace_schema_metadata({_FOOTER: json.dumps(metadata, sort_keys=True).encode()})
-            write_parquet(tagged, partition.path)
+            return self._write(partition, table, metadata, reason)
+
+    def rewrite(self, partition: Partition, change: Callable[[pa.Table], pa.Table], *, reason: str) -> dict:
+        """Put ``change`` of the rows that lie there in their place, and no writer in between; returns `describe` of what lies there then."""
+        with self._one_writer():
+            return self._write(partition, change(self.read(partition)), self.metadata(partition), reason)
+
+    def remove(self, partition: Partition) -> None:
+        """Take ``partition`` out of the lake: from now on its window is one that was never collected."""
+        with self._one_writer():
+            partition.path.unlink(missing_ok=True)
+
+    def _write(self, partition: Partition, table: pa.Table, metadata: dict, reason: str) -> dict:
+        content = content_hash(table)
+        before = footer(partition.path) if partition.path.exists() else None
+        if before and before.get("content_sha256") == content:
+            return self.describe(partition)
+        metadata = {**metadata, "rows": table.num_rows, "content_sha256": content, **_succession(before, reason)}
+        if before:
+            self._note_revision(partition, before, metadata)
+        tagged = table.replace_schema_metadata({_FOOTER: json.dumps(metadata, sort_keys=True).encode()})
+        write_parquet(tagged, partition.path)
         return self.describe(partition)
 
     def revisions(self) -> list[dict]:
