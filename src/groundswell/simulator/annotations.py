@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, Field
 
 from groundswell.schema import LABELS
-from groundswell.simulator.content import PLATFORMS, Post, posts_of
+from groundswell.simulator.content import PLATFORMS, TOPICS, Post, shown
 from groundswell.simulator.settings import SimulatorSettings
 
 ANNOTATORS = ("annotator-1", "annotator-2", "annotator-3", "annotator-4")
@@ -60,7 +60,7 @@ def _known(settings: SimulatorSettings, question: Question) -> dict[tuple[str, s
         (source, str(post.post_id)): post
         for source in {key.source for key in question.posts} & set(PLATFORMS)
         for day in sorted(days)
-        for post in posts_of(settings.seed, source, question.topic, day, settings.per_day(source))
+        for post in (shown(settings, source, question.topic, day) if question.topic in TOPICS else ())
     }
 
 

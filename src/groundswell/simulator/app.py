@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from fastapi import FastAPI, HTTPException
+from pydantic import AwareDatetime, BaseModel
 
 from groundswell.simulator import annotations, hackernews, steam
 from groundswell.simulator.faults import KINDS, PLATFORMS, Faults, Plan
 from groundswell.simulator.settings import SimulatorSettings
 
 
+class Now(BaseModel):
+    """As of when the platforms are looked at; null: everything that was ever posted."""
+
+    now: AwareDatetime | None
+
+
 def make_app(settings: SimulatorSettings) -> FastAPI:
     """The service for one world, as ``settings`` describe it."""
+    settings = settings.model_copy()  # its time moves by PUT /now, and this app's alone
     app = FastAPI(title="Groundswell's simulated platforms")
     plan = Plan()
     app.add_middleware(Faults, plan=plan, slow_seconds=settings.slow_seconds)
@@ -20,6 +28,15 @@ def make_app(settings: SimulatorSettings) -> FastAPI:
     @app.get("/healthz")
     def healthz() -> dict:
         return {"status": "ok", "seed": settings.seed}
+
+    @app.get("/now")
+    def now() -> Now:
+        return Now(now=settings.now)
+
+    @app.put("/now")
+    def put_now(wanted: Now) -> Now:
+        settings.now = wanted.now
+        return wanted
 
     @app.get("/faults")
     def faults() -> dict:

@@ -6,10 +6,13 @@ A post's truth (what its writer felt) is known here only: the annotator and the 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from bisect import bisect_left
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
+from operator import attrgetter
+from typing import NamedTuple
 
+from groundswell.simulator import history
 from groundswell.simulator.settings import SimulatorSettings
 from groundswell.simulator.writer import Writer
 
@@ -28,13 +31,17 @@ _FIRST_ID = {
 PLATFORMS = tuple(name for name in _FIRST_ID if name != "corpus")
 """The platforms that have routes, or will."""
 
+TOPICS = ("games", "finance", "brands")
+
 _EPOCH_DAY = date(2025, 1, 1).toordinal()
-_IDS_PER_DAY = 200_000
-"""Ids ascend with time as the real ones do, and a day's never run into the next day's."""
+_IDS_PER_TOPIC = 10_000_000
+_IDS_PER_DAY = _IDS_PER_TOPIC * len(TOPICS)
+"""Ids ascend with time as the real ones do; a day's never run into the next day's, nor a topic's into another's."""
+_GAP = 2
+"""A post's id lies up to so many above the one before: there are ids that nobody has."""
 
 
-@dataclass(frozen=True)
-class Post:
+class Post(NamedTuple):
     """A simulated post; ``sentiment`` is its truth."""
 
     post_id: int
@@ -43,9 +50,11 @@ class Post:
     text: str
     sentiment: str
     lang: str
-    is_off_topic: bool = False
-    numbers: dict = field(default_factory=dict)
+    is_off_topic: bool
+    numbers: dict
     """Whatever a platform counts: points, votes, playtime."""
+    edited_at: int | None = None
+    """Epoch seconds of the edit that `shown` shows; None while there is none to be seen."""
 
     @property
     def moment(self) -> datetime:
@@ -53,8 +62,36 @@ class Post:
 
 
 def shown(settings: SimulatorSettings, platform: str, topic: str, day: date) -> tuple[Post, ...]:
-    """What ``platform`` shows of ``day`` (UTC), oldest first: what its routes answer from. Deleted posts are gone, edited ones have changed."""
-    return posts_of(settings.seed, platform, topic, day, settings.per_day(platform))
+    """What ``platform`` shows of ``day`` (UTC), oldest first: what its routes answer from.
+
+    As of ``settings.now``: later posts are not there yet, deleted ones are gone, edited ones have changed.
+    """
+    posts = posts_of(settings.seed, platform, topic, day, settings.per_day(platform))
+    return posts if settings.now is None else _shown(posts, int(settings.now.timestamp()), settings)
+
+
+def lookup(settings: SimulatorSettings, platform: str, topic: str, post_id: int) -> Post | None:
+    """The post with ``post_id``, as ``platform`` shows it now; None where it has none, or has it no more."""
+    number = post_id - _FIRST_ID[platform]
+    if topic not in TOPICS or number < 0 or number % _IDS_PER_DAY // _IDS_PER_TOPIC != TOPICS.index(topic):
+        return None
+    posts = shown(settings, platform, topic, date.fromordinal(_EPOCH_DAY + number // _IDS_PER_DAY))
+    place = bisect_left(posts, post_id, key=attrgetter("post_id"))
+    return posts[place] if place < len(posts) and posts[place].post_id == post_id else None
+
+
+_views: dict[tuple, tuple[tuple[Post, ...], tuple[Post, ...]]] = {}
+
+
+def _shown(posts: tuple[Post, ...], moment: int, settings: SimulatorSettings) -> tuple[Post, ...]:
+    """``posts`` at ``moment``; the last views are kept, because a platform is asked for the same day page by page."""
+    key = (id(posts), moment, settings.seed, settings.late_share, settings.edited_share, settings.deleted_share)
+    kept = _views.get(key)
+    if kept is None or kept[0] is not posts:
+        while len(_views) >= 64:
+            _views.pop(next(iter(_views)), None)
+        kept = _views[key] = (posts, tuple(history.as_of(settings, posts, moment)))
+    return kept[1]
 
 
 @lru_cache(maxsize=512)
@@ -64,14 +101,14 @@ def posts_of(seed: int, platform: str, topic: str, day: date, count: int) -> tup
     count = round(count * (1.15 if day.weekday() >= 5 else 1) * chance.uniform(0.92, 1.08))
     midnight = int(datetime.combine(day, time(), UTC).timestamp())
     moments = sorted(min(86_399, int(86_400 * chance.betavariate(2.2, 1.6))) for _ in range(count))
-    first = _FIRST_ID[platform] + (day.toordinal() - _EPOCH_DAY) * _IDS_PER_DAY
+    first = _FIRST_ID[platform] + (day.toordinal() - _EPOCH_DAY) * _IDS_PER_DAY + TOPICS.index(topic) * _IDS_PER_TOPIC
     writer = Writer(seed, topic, day, chance)
     posts = []
     for place, moment in enumerate(moments):
         written = writer.write(platform)
         posts.append(
             Post(
-                post_id=first + place * 7 + chance.randrange(7),
+                post_id=first + place * _GAP + chance.randrange(_GAP),
                 created=midnight + moment,
                 author=_author(chance, platform),
                 text=written.text,

@@ -29,7 +29,7 @@ def router(settings: SimulatorSettings) -> APIRouter:
         bounds = _FILTER.findall(numericFilters)
         if len(bounds) != len([part for part in numericFilters.split(",") if part.strip()]) or not bounds:
             return JSONResponse({"message": "invalid numericFilters", "status": 400}, 400)
-        topic = settings.queries.get(query.strip().casefold())
+        topic = settings.topic_of(query)
         posts = list(_matching(settings, topic, bounds, _kinds(tags))) if topic else []
         return _page(posts, query, min(max(1, hitsPerPage), HITS_PER_QUERY), max(0, page))
 

@@ -109,7 +109,7 @@ def _review(post: Post) -> dict:
         "language": LANGUAGES[post.lang],
         "review": post.text,
         "timestamp_created": post.created,
-        "timestamp_updated": post.created + (3600 if post.post_id % 25 == 0 else 0),
+        "timestamp_updated": post.edited_at or post.created + (3600 if post.post_id % 25 == 0 else 0),
         "voted_up": post.numbers["is_up"],
         "votes_up": post.numbers["votes"],
         "votes_funny": 0,
