@@ -66,6 +66,25 @@ def test_a_window_beyond_the_look_back_is_refused(tmp_path, monkeypatch):
     assert run("steam", tmp_path, [Window.parse("2026-11-14")])["rows"] == 0
 
 
+def test_what_a_source_can_may_hang_on_the_topic(tmp_path, monkeypatch):
+    def varies(section):
+        return {"look_back": None} if len(section.app_ids) > 1 else {}
+
+    some = Source(name="steam", version=1, section=SteamTopic, posts=lambda reading: iter(()), look_back=timedelta(days=7), varies=varies)
+    monkeypatch.setattr("groundswell.collect.source_named", {"steam": some}.__getitem__)
+    old = [Window.parse("2020-01-01")]
+    with pytest.raises(WindowError, match="looks back 7 days"):
+        run("steam", tmp_path, old)
+    assert run("steam", tmp_path, old, topic=Topic(steam=SteamTopic(app_ids=[1, 2])))["rows"] == 0
+
+
+def test_a_source_says_which_settings_it_lacks(tmp_path, monkeypatch):
+    needy = Source(name="steam", version=1, section=SteamTopic, posts=lambda reading: iter(()), needs=("steam_url", "serving_key", "dvc_remote"))
+    monkeypatch.setattr("groundswell.collect.source_named", {"steam": needy}.__getitem__)
+    with pytest.raises(ParamsError, match="steam can't be asked without GROUNDSWELL_SERVING_KEY, GROUNDSWELL_DVC_REMOTE"):
+        run("steam", tmp_path)
+
+
 @pytest.mark.parametrize(("minutes", "seconds"), [(0, 1800), (29, 60)])
 def test_a_window_that_has_not_settled_is_refused_with_the_time_from_which_it_can_be_had(tmp_path, minutes, seconds):
     with pytest.raises(NotSettled, match="can be had from 2026-10-20T00:30Z") as caught:

@@ -3,7 +3,7 @@
 import httpx2
 import pytest
 
-from groundswell.errors import SourceError
+from groundswell.errors import QuotaSpent, RateLimited, SourceError
 from groundswell.http import Http, server_wait
 
 NOW = 1_792_404_000.0  # 2026-10-19T10:00:00Z
@@ -107,3 +107,40 @@ def test_a_key_goes_along_and_a_problem_is_told_in_its_own_words():
     with pytest.raises(SourceError, match=r"found 422: body\.texts: 1 to 128 texts$"):
         http.post("http://serving.test", {})
     assert seen == ["Bearer a-key"]
+
+
+def test_requests_are_kept_apart_as_a_platform_wants_it():
+    http, waited = http_that_answers(*[httpx2.Response(200, json={})] * 3)
+    for _ in range(2):
+        http.ask("http://platform.test", apart_seconds=1.5)
+    http.ask("http://platform.test")
+    assert waited == [1.5]
+
+
+def test_a_clock_that_is_set_back_makes_no_long_wait():
+    times = iter([NOW, NOW, NOW - 9000, NOW - 9000])
+    waited = []
+    transport = httpx2.MockTransport(lambda request: httpx2.Response(200, json={}))
+    http = Http(transport=transport, sleep=waited.append, clock=lambda: next(times))
+    for _ in range(2):
+        http.ask("http://platform.test", apart_seconds=1)
+    assert waited == [1]
+
+
+def test_a_rest_is_kept_or_refused():
+    http, waited = http_that_answers()
+    http.rest(3.5, "http://platform.test")
+    http.rest(0, "http://platform.test")
+    with pytest.raises(RateLimited, match="asks to wait 600 s") as caught:
+        http.rest(600, "http://platform.test")
+    assert (waited, caught.value.seconds) == ([3.5], 600)
+
+
+def test_a_quota_that_waiting_does_not_bring_back_is_not_waited_for():
+    def quota(body):
+        return "the month's quota is used up" if isinstance(body, dict) and body.get("type") == "capped" else None
+
+    http, waited = http_that_answers(httpx2.Response(429, text="<html>"), httpx2.Response(429, json={"type": "capped"}))
+    with pytest.raises(QuotaSpent, match="platform.test: the month's quota is used up"):
+        http.ask("http://platform.test", quota=quota)
+    assert (http.requests, http.retries, len(waited)) == (2, 1, 1)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from groundswell.config import CollectParams, Settings, Topic
-from groundswell.errors import NotSettled, UnknownName, WindowError, nearest
+from groundswell.errors import NotSettled, ParamsError, UnknownName, WindowError, nearest
 from groundswell.files import write_json
 from groundswell.http import Http
 from groundswell.lake import Lake
@@ -45,13 +45,15 @@ def collect(
     now: datetime,
     transport: BaseTransport | None = None,
 ) -> dict:
-    """Fetch every window's posts into ``lake/raw``; the report has rows, sha256 and drops a window, requests and retries.
+    """Fetch every window's posts into ``lake/raw``; the report has rows, sha256 and drops a window, requests, retries and what was paid.
 
-    ``now`` only decides whether a window may be had. Errors: `UnknownName`, `WindowError` (nothing was tried); `SourceError`,
+    ``now`` only decides whether a window may be had. Errors: `UnknownName`, `ParamsError`, `WindowError` (nothing was tried); `SourceError`,
     `CorpusError` (windows before the failing one are whole, it and those after it are as they were).
     """
     network = source_named(source)
     section = _section(source, topic_name, topic)
+    network = network.for_topic(section)
+    _require_settings(network, settings)
     _require_possible(network, windows, now)
     pseudonyms = Pseudonyms(settings.key_for_pseudonyms(), source, network.authors(section))
     with Http(attempts=params.attempts, longest_wait_seconds=params.longest_wait_seconds, transport=transport) as http:
@@ -78,6 +80,12 @@ def _section(source: str, topic_name: str, topic: Topic):
             f"topic {topic_name!r} has no section {source!r} in params.yaml, so nothing says what to collect{nearest(source, topic.sources)}"
         )
     return section
+
+
+def _require_settings(network: Source, settings: Settings) -> None:
+    missing = [f"GROUNDSWELL_{name.upper()}" for name in network.needs if not getattr(settings, name)]
+    if missing:
+        raise ParamsError(f"{network.name} can't be asked without {', '.join(missing)}: set what is missing in the environment or as a secret file")
 
 
 def _require_possible(network: Source, windows: list[Window], now: datetime) -> None:
@@ -192,6 +200,7 @@ def _report(source: str, topic: str, written: dict[str, dict], http: Http) -> di
         "dropped": dict(dropped),
         "requests": http.requests,
         "retries": http.retries,
+        "usd": round(http.usd, 4),
     }
     if len(written) == 1:
         (only,) = written.values()

@@ -69,6 +69,12 @@ class AccessRefused(SourceError):
         self.status = status
 
 
+class QuotaSpent(SourceError):
+    """A platform's quota is used up for good, or our own spend cap reached: only a new period or a higher cap helps, no retry."""
+
+    exit_code = 77
+
+
 class LakeError(GroundswellError):
     """A partition is missing, damaged, or not what its footer says."""
 

@@ -1,13 +1,15 @@
 """The one door to HTTP: JSON in, JSON out, retried until it is whole or hopeless.
 
 Reads what a platform says about when to come back, in every encoding that platforms use. Writes nothing. Refuses to wait longer
-than it was told it may: the task that called it runs again later instead. No other module imports the HTTP client.
+than it was told it may: the task that called it runs again later instead. No other module imports the HTTP client, and no
+other waits on a platform's word.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import random
 import threading
 import time
@@ -19,7 +21,7 @@ from email.utils import parsedate_to_datetime
 import httpx2
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
-from groundswell.errors import AccessRefused, RateLimited, SourceError
+from groundswell.errors import AccessRefused, QuotaSpent, RateLimited, SourceError
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,8 @@ class Answer:
 class Http:
     """A client that counts its ``requests`` and ``retries``, and may be shared by threads. ``key`` goes along as a bearer token.
 
+    One client lives as long as one run, so it also keeps what a run's readings share: ``usd``, what they paid so far, and
+    ``tokens``, what they were given to show to a platform, by source.
     ``transport``, ``sleep`` and ``clock`` are the seams of the tests.
     """
 
@@ -56,6 +60,8 @@ class Http:
     ):
         self.requests = 0
         self.retries = 0
+        self.usd = 0.0
+        self.tokens: dict[str, str] = {}
         self._attempts = attempts
         self._longest_wait = longest_wait_seconds
         self._timeout = timeout_seconds
@@ -65,6 +71,7 @@ class Http:
         self._clock = clock
         self._client: httpx2.Client | None = None
         self._opening = threading.Lock()
+        self._last_request = -math.inf
 
     def __enter__(self) -> Http:
         return self
@@ -91,9 +98,13 @@ class Http:
         body: Mapping | None = None,
         is_json: bool = True,
         accepted: tuple[int, ...] = (200, 201),
+        apart_seconds: float = 0,
+        quota: Callable[[object], str | None] | None = None,
     ) -> Answer:
         """Whatever JSON (or, not ``is_json``, whatever bytes) ``url`` answers, with its status and headers; a POST with ``form`` or ``body``.
 
+        ``apart_seconds``: how long after this client's last request the platform allows the next one. ``quota`` reads the JSON
+        of a 429 and says which quota is used up, where it is one that waiting does not bring back: `QuotaSpent`, at once.
         Errors as of `get`; `AccessRefused` for 401 and 403, so that whoever has a token that can run out may get another one.
         """
         method = "GET" if form is None and body is None else "POST"
@@ -101,7 +112,14 @@ class Http:
         def call(client: httpx2.Client) -> httpx2.Response:
             return client.request(method, url, params=params, headers=headers, data=form, json=body)
 
-        return self._retrying(url, call, is_json=is_json, accepted=accepted)
+        return self._retrying(url, call, is_json=is_json, accepted=accepted, apart_seconds=apart_seconds, quota=quota)
+
+    def rest(self, seconds: float, url: str) -> None:
+        """Wait because an answer of ``url`` said that nothing more is allowed for ``seconds``; `RateLimited` where that is too long."""
+        self._require_short(seconds, url)
+        if seconds > 0:
+            log.info("%s allows nothing more for %.1f s: waiting", url, seconds)
+            self._sleep(seconds)
 
     def _retrying(self, url: str, call: Callable[[httpx2.Client], httpx2.Response], **expected) -> Answer:
         retrying = Retrying(
@@ -118,8 +136,16 @@ class Http:
             raise SourceError(f"{url}: {error}, {self._attempts} times: try again later") from error
 
     def _once(
-        self, url: str, call: Callable[[httpx2.Client], httpx2.Response], *, is_json: bool = True, accepted: tuple[int, ...] = (200, 201)
+        self,
+        url: str,
+        call: Callable[[httpx2.Client], httpx2.Response],
+        *,
+        is_json: bool = True,
+        accepted: tuple[int, ...] = (200, 201),
+        apart_seconds: float = 0,
+        quota: Callable[[object], str | None] | None = None,
     ) -> Answer:
+        self._keep_apart(apart_seconds)
         self.requests += 1
         try:
             response = call(self._open())
@@ -127,6 +153,9 @@ class Http:
             raise _TryAgain(f"{type(error).__name__} ({error})") from error
         except (httpx2.InvalidURL, httpx2.DecodingError) as error:
             raise SourceError(f"{url}: can't be asked: {error}") from error
+        spent = quota(_json_or_none(response)) if quota and response.status_code == 429 else None
+        if spent:
+            raise QuotaSpent(f"{url}: {spent}")
         if response.status_code == 429 or response.status_code >= 500:
             raise _TryAgain(f"answered {response.status_code}{_said(response)}", self._told(url, response))
         if response.status_code not in accepted:
@@ -148,12 +177,23 @@ class Http:
 
     def _told(self, url: str, response: httpx2.Response) -> float | None:
         told = server_wait(dict(response.headers), self._clock())
-        if told is not None and told > self._longest_wait:
-            raise RateLimited(
-                f"{url}: asks to wait {told:.0f} s, more than the {self._longest_wait:.0f} allowed (collect.longest_wait_seconds): try again then",
-                told,
-            )
+        if told is not None:
+            self._require_short(told, url)
         return told
+
+    def _require_short(self, seconds: float, url: str) -> None:
+        if seconds > self._longest_wait:
+            raise RateLimited(
+                f"{url}: asks to wait {seconds:.0f} s, more than the {self._longest_wait:.0f} allowed (collect.longest_wait_seconds): try again then",
+                seconds,
+            )
+
+    def _keep_apart(self, seconds: float) -> None:
+        """Sleep until ``seconds`` after the last request; never longer, even where the clock was set back."""
+        due = min(seconds, self._last_request + seconds - self._clock())
+        if due > 0:
+            self._sleep(due)
+        self._last_request = self._clock()
 
     def _wait(self, state: RetryCallState) -> float:
         error = state.outcome.exception()
@@ -224,6 +264,13 @@ def _said(response: httpx2.Response) -> str:
         return f": {str(response.json()['detail'])[:300]}"
     except (ValueError, LookupError, TypeError):
         return ""
+
+
+def _json_or_none(response: httpx2.Response) -> object:
+    try:
+        return json.loads(response.content)
+    except ValueError:
+        return None
 
 
 def _json(response: httpx2.Response) -> object:

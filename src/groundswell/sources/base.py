@@ -11,7 +11,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -108,6 +108,12 @@ class Source:
     """The settings (names of `Settings`) without which the platform can't be asked: addresses, credentials."""
     gone: Callable[[Recheck], Iterator[str]] | None = None
     """Which of some posts' ids the platform no longer shows (deleted, withdrawn); None: it can't be asked."""
+    varies: Callable[[Any], dict[str, Any]] | None = None
+    """What of all this is otherwise for a topic's section: field → value, as where a topic has access to an archive."""
+
+    def for_topic(self, section) -> Source:
+        """This source as it is for a topic with ``section``: ask this one for ``look_back``, ``page_size`` and the like."""
+        return replace(self, **self.varies(section)) if self.varies else self
 
     @property
     def is_file(self) -> bool:
