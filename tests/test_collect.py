@@ -216,3 +216,20 @@ def test_the_door_says_it_in_one_sentence(tmp_path, arguments, status, message):
     done = subprocess.run([sys.executable, "-m", "groundswell.cli", "collect", *arguments], env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (status, "")
     assert message in done.stderr and done.stderr.count("\n") == 1
+
+
+def at_platform_time(said):
+    """A Steam without reviews whose clock says ``said``."""
+    body = {"response": {"query_summary": {}, "total_matching": 0, "cursor": "*"}}
+    return httpx2.MockTransport(lambda request: httpx2.Response(200, json=body, headers={"date": said}))
+
+
+def test_a_clock_that_is_ahead_writes_no_unfinished_window(tmp_path):
+    with pytest.raises(WindowError, match="the platform's clock says 2026-10-19T23:59Z: this machine's clock is ahead"):
+        run("steam", tmp_path, transport=at_platform_time("Mon, 19 Oct 2026 23:59:59 GMT"))
+    assert not list(tmp_path.rglob("*.parquet"))
+    assert run("steam", tmp_path, transport=at_platform_time("Tue, 20 Oct 2026 00:00:00 GMT"))["rows"] == 0
+
+
+def test_a_platform_without_a_clock_is_believed(tmp_path):
+    assert run("steam", tmp_path, transport=at_platform_time("half past nine"))["rows"] == 0

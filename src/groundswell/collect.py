@@ -12,7 +12,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -62,6 +62,7 @@ def collect(
         job = _Job(network, topic_name, Lake(settings.lake), pseudonyms)
         written = {}
         for window, rows, dropped in _by_window(network, job, readings, windows):
+            _require_over_there(window, http)
             written[window.key] = job.write(window, rows, dropped)
             _progress(source, topic_name, window, len(rows), len(written), len(windows))
             write_json(written[window.key], settings.report("collect", topic_name, source, window.key))
@@ -105,6 +106,16 @@ def _require_settled(network: Source, window: Window, now: datetime) -> None:
         raise NotSettled(
             f"window {window.key}: {network.name} may bring posts of it for {network.settle} after its end; it can be had from {due:%Y-%m-%dT%H:%MZ}",
             (due - now).total_seconds(),
+        )
+
+
+def _require_over_there(window: Window, http: Http) -> None:
+    """Refuse a window that is not over by the platform's own clock: this machine's is ahead, and the posts that are still to come would be lost."""
+    if http.server_time is not None and http.server_time < window.end.timestamp():
+        there = datetime.fromtimestamp(http.server_time, UTC)
+        raise WindowError(
+            f"window {window.key} ends at {window.end:%Y-%m-%dT%H:%MZ}, and the platform's clock says {there:%Y-%m-%dT%H:%MZ}: "
+            "this machine's clock is ahead. Nothing of the window was written: set the clock (NTP) and run it again when it is over"
         )
 
 

@@ -62,6 +62,8 @@ class Http:
         self.retries = 0
         self.usd = 0.0
         self.tokens: dict[str, str] = {}
+        self.server_time: float | None = None
+        """What the last answer said that the time is, in epoch seconds; None: nothing was said."""
         self._attempts = attempts
         self._longest_wait = longest_wait_seconds
         self._timeout = timeout_seconds
@@ -156,6 +158,7 @@ class Http:
         spent = quota(_json_or_none(response)) if quota and response.status_code == 429 else None
         if spent:
             raise QuotaSpent(f"{url}: {spent}")
+        self.server_time = _http_date(response.headers.get("date", "")) or self.server_time
         if response.status_code == 429 or response.status_code >= 500:
             raise _TryAgain(f"answered {response.status_code}{_said(response)}", self._told(url, response))
         if response.status_code not in accepted:
