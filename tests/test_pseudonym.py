@@ -45,6 +45,18 @@ def test_ids_of_others_at_the_paths_are_hidden_too():
     assert raw["odd"] is None and raw[NAMES.of("otter_77")] == 1.5
 
 
+def test_an_author_is_hidden_under_every_name():
+    hide = NAMES.hider("did:plc:otter7", "otter.example.social", "otter")
+    text = "@otter.example.social or @otter says: an otter at https://x.example/did:plc:otter7/1"
+    assert hide.text(text) == text.replace("@otter.example.social", "@*").replace("@otter ", "@* ").replace("did:plc:otter7", "*").replace(
+        "*", NAMES.of("did:plc:otter7")
+    )
+    assert json.loads(hide.record({"author": {"steamid": "otter.example.social"}, "by": "heron_1"})) == {
+        "author": {"steamid": NAMES.of("did:plc:otter7")},
+        "by": NAMES.of("heron_1"),
+    }
+
+
 @pytest.mark.parametrize("value", [76561, 76561.0])
 def test_an_id_that_is_a_number_is_hidden_wherever_it_stands(value):
     assert json.loads(NAMES.hider("76561").record({"parent": value, "n": 76562.0, "half": 76561.5})) == {

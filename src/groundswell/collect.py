@@ -157,7 +157,7 @@ class _Job:
 
     def row(self, found: Found, window: Window) -> dict:
         """The canonical post: everything that could hold the author's id goes through the pseudonyms."""
-        hide = self.pseudonyms.hider(found.author)
+        hide = self.pseudonyms.hider(found.author, *found.aliases)
         given = {name: getattr(found, name) for name in ("created_at", "edited_at", "likes", "reposts", "replies", "score")}
         author = self.pseudonyms.of(found.author)
         hidden = {name: hide.text(getattr(found, name)) for name in ("post_id", "text", "lang", "kind", "parent_id", "native_label", "label", "url")}

@@ -36,29 +36,28 @@ class Pseudonyms:
         message = f"{self._source}\0{author}".encode("utf-8", "surrogatepass")
         return hmac.new(self._key, message, hashlib.sha256).hexdigest()[:32]
 
-    def hider(self, author: str | None) -> Hider:
-        """What takes ``author`` out of a post."""
-        return Hider(author, self)
+    def hider(self, author: str | None, *aliases: str) -> Hider:
+        """What takes ``author`` out of a post, under all of their names."""
+        return Hider(author, self, aliases)
 
 
 class Hider:
-    """Takes one author's id out of strings and records, and makes them fit to be stored (no lone surrogates)."""
+    """Takes one author's id and ``aliases`` out of strings and records, and makes them fit to be stored (no lone surrogates)."""
 
-    def __init__(self, author: str | None, pseudonyms: Pseudonyms):
+    def __init__(self, author: str | None, pseudonyms: Pseudonyms, aliases: tuple[str, ...] = ()):
         self._pseudonyms = pseudonyms
-        self._author = author
         self._name = pseudonyms.of(author)
-        if author:
-            token = rf"(?<![^\W_]){re.escape(author)}(?![^\W_])"
-            self._token = re.compile(token, re.IGNORECASE)
-            self._mention = re.compile(token if _UNMISTAKABLE.fullmatch(author) else rf"(?<=[@/=~]){re.escape(author)}(?![^\W_])", re.IGNORECASE)
+        self._ids = {name for name in (author, *aliases) if name} if author else set()
+        # The longest first: a handle may begin with another name of the same author.
+        names = sorted(self._ids, key=lambda name: (-len(name), name))
+        self._patterns = [(re.compile(_token(name), re.IGNORECASE), re.compile(_mention(name), re.IGNORECASE)) for name in names]
 
     def text(self, value: str | None) -> str | None:
-        """``value`` without the id: everywhere in a single word (a tag, a link, an id), as a mention in running text."""
+        """``value`` without the ids: everywhere in a single word (a tag, a link, an id), as a mention in running text."""
         if value is None:
             return None
-        if self._author:
-            pattern = self._token if " " not in value and ("/" in value or "_" in value) else self._mention
+        for token, mention in self._patterns:
+            pattern = token if " " not in value and ("/" in value or "_" in value) else mention
             value = pattern.sub(self._name, value)
         return _SURROGATE.sub("\ufffd", value)
 
@@ -72,21 +71,27 @@ class Hider:
         if isinstance(value, list):
             return [self._walk(child, paths) for child in value]
         if () in paths and value not in (None, ""):
-            return self._pseudonyms.of(_as_word(value))
+            word = _as_word(value)
+            return self._name if word in self._ids else self._pseudonyms.of(word)
         return self.text(value) if isinstance(value, str) else self._number(value)
 
     def _number(self, value):
         """A number that is the author's id (some platforms' ids are numbers) is hidden as well; NaN, which JSON lacks, is null."""
         if isinstance(value, float) and not math.isfinite(value):
             return None
-        is_id = (
-            self._author is not None
-            and isinstance(value, int | float)
-            and not isinstance(value, bool)
-            and len(self._author) >= 5
-            and _as_word(value) == self._author
-        )
-        return self._name if is_id else value
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return value
+        word = _as_word(value)
+        return self._name if word in self._ids and len(word) >= 5 else value
+
+
+def _token(name: str) -> str:
+    return rf"(?<![^\W_]){re.escape(name)}(?![^\W_])"
+
+
+def _mention(name: str) -> str:
+    """A name that can be a word of everyday counts only where something says that it is a name."""
+    return _token(name) if _UNMISTAKABLE.fullmatch(name) else rf"(?<=[@/=~]){re.escape(name)}(?![^\W_])"
 
 
 def _as_word(value) -> str:

@@ -12,10 +12,22 @@ from groundswell.sources.replay import ReplayTopic
 from groundswell.sources.steam import SteamTopic
 
 
-class HackerNews:
-    name = "hackernews"
+class Case:
+    """What most platforms have in common."""
+
     is_remote = True
-    gives_labels = False
+    broken = ()
+
+    def given_id(self, post_id):
+        """The id that the test gave a post, from the one that it has in the lake."""
+        return post_id
+
+    def transport(self, records, home):
+        return httpx2.MockTransport(lambda request: answer(self.body(records)))
+
+
+class HackerNews(Case):
+    name = "hackernews"
 
     def topic(self, home):
         return Topic(hackernews=HackerNewsTopic(query="game"))
@@ -35,9 +47,6 @@ class HackerNews:
     def body(self, records):
         return {"hits": records, "nbHits": len(records), "nbPages": 1, "page": 0, "hitsPerPage": 1000, "exhaustiveNbHits": True}
 
-    def transport(self, records, home):
-        return httpx2.MockTransport(lambda request: answer(self.body(records)))
-
     broken = (
         ("no_id", {"objectID": None}),
         ("no_id", {"objectID": True}),
@@ -48,10 +57,8 @@ class HackerNews:
     )
 
 
-class Steam:
+class Steam(Case):
     name = "steam"
-    is_remote = True
-    gives_labels = True
 
     def topic(self, home):
         return Topic(steam=SteamTopic(app_ids=[730]))
@@ -73,9 +80,6 @@ class Steam:
         whole = {"query_summary": {}, "total_matching": min(1, len(records)), "cursor": "*"}
         return {"response": whole | ({"reviews": records} if records else {})}
 
-    def transport(self, records, home):
-        return httpx2.MockTransport(lambda request: answer(self.body(records)))
-
     broken = (
         ("no_id", {"recommendationid": None}),
         ("no_id", {"recommendationid": []}),
@@ -84,13 +88,11 @@ class Steam:
     )
 
 
-class Replay:
+class Replay(Case):
     """JSONL, because it can hold what CSV can't: lone surrogates."""
 
     name = "replay"
     is_remote = False
-    gives_labels = True
-    broken = ()
 
     def topic(self, home):
         columns = {"post_id": "number", "created_at": "when", "text": "said", "author": "by", "label": "mood", "url": "link"}

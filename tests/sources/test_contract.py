@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import httpx2
 import pyarrow.parquet as pq
@@ -19,7 +20,7 @@ from groundswell.sources import SOURCES, source_named
 from groundswell.sources.base import Reading
 from groundswell.window import Window, parse_windows
 from tests.simulated import plan_faults, platforms, settings_at
-from tests.sources.cases import CASES, Replay, answer
+from tests.sources.cases import CASES, Replay
 
 DAY = Window.parse("2026-10-19")
 START = int(DAY.start.timestamp())
@@ -45,6 +46,11 @@ def collected(case, home, posts, window=DAY, params=None, records=None):
     )
     lake = Lake(settings.lake)
     return report, lake.read(lake.partition("raw", case.name, "games", window))
+
+
+def ids(case, table):
+    """The posts' ids as the test gave them: a platform may wrap them."""
+    return [case.given_id(post_id) for post_id in table["post_id"].to_pylist()]
 
 
 def sha256(home, case):
@@ -81,7 +87,8 @@ def test_a_window_is_half_open(case, tmp_path):
 def test_rows_are_canonical_and_sorted(case, tmp_path):
     report, table = collected(case, tmp_path, [post(3), post(1), post(2, at=NOON - 5)])
     assert table.schema.equals(POST)
-    assert table["post_id"].to_pylist() == [post(2)["id"], post(1)["id"], post(3)["id"]]
+    assert table.to_pylist() == sorted(table.to_pylist(), key=lambda row: (row["created_at"], row["post_id"]))
+    assert ids(case, table)[0] == post(2)["id"] and sorted(ids(case, table)[1:]) == [post(1)["id"], post(3)["id"]]
     assert set(table["fetched_at"].to_pylist()) == {DAY.end}
     assert report["rows"] == 3 and report["window"] == DAY.key
 
@@ -133,7 +140,7 @@ def test_a_post_that_comes_twice_is_one_row(case, tmp_path):
 @every_source
 def test_ids_stay_strings(case, tmp_path):
     _, table = collected(case, tmp_path, [post(615, id="18446744073709551615")])
-    assert table["post_id"].to_pylist() == ["18446744073709551615"]
+    assert ids(case, table) == ["18446744073709551615"]
 
 
 @every_source
@@ -158,7 +165,7 @@ def test_no_text_breaks_it(case, tmp_path):
 def test_broken_records_are_counted_not_fatal(case, tmp_path):
     records = [case.record(post(number)) | change for number, (_, change) in enumerate(case.broken)]
     report, table = collected(case, tmp_path, [], records=[*records, case.record(post(900)), "no object", None])
-    assert table["post_id"].to_pylist() == [post(900)["id"]]
+    assert ids(case, table) == [post(900)["id"]]
     assert report["dropped"] == Counter([reason for reason, _ in case.broken] + ["no_id", "no_id"])
 
 
@@ -181,18 +188,32 @@ FAULTS = {
 }
 
 
+def failing(whole, number, response):
+    """``whole``, but the request of that number (from 0) gets ``response``."""
+    requests = count()
+    return httpx2.MockTransport(lambda request: response if next(requests) == number else whole.handle_request(request))
+
+
+def read_through(case, transport, home):
+    """The client, and its waits, that read the one post of ``transport``."""
+    waited = []
+    http = Http(transport=transport, sleep=waited.append, clock=lambda: START)
+    section = getattr(case.topic(home), case.name)
+    reading = Reading(section, DAY.start, DAY.end, settings_at("http://platform.test", home), CollectParams(), http)
+    assert [case.given_id(found.post_id) for found in source_named(case.name).posts(reading)] == [post(1)["id"]]
+    return http, waited
+
+
 @every_platform
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_tried_again_when_the_platform_says(case, tmp_path, fault):
     response, told = FAULTS[fault]
-    answers = iter([response, answer(case.body([case.record(post(1))]))])
-    waited = []
-    http = Http(transport=httpx2.MockTransport(lambda request: next(answers)), sleep=waited.append, clock=lambda: START)
-    section = getattr(case.topic(tmp_path), case.name)
-    reading = Reading(section, DAY.start, DAY.end, settings_at("http://platform.test", tmp_path), CollectParams(), http)
-    assert [found.post_id for found in source_named(case.name).posts(reading)] == [post(1)["id"]]
-    assert (http.requests, http.retries) == (2, 1)
-    assert waited == [told] if told else 0 < waited[0] < 1
+    whole = case.transport([case.record(post(1))], tmp_path)
+    clean, _ = read_through(case, whole, tmp_path)
+    for number in range(clean.requests):
+        http, waited = read_through(case, failing(whole, number, response), tmp_path)
+        assert (http.requests, http.retries) == (clean.requests + 1, 1)
+        assert waited == [told] if told else 0 < waited[0] < 1
 
 
 @every_platform

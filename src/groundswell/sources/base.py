@@ -26,7 +26,7 @@ _HASHTAG = re.compile(r"(?<![\w&/])#(\w*[^\W\d_]\w*)")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A post as a platform gives it. ``author`` is the platform's own id: it must not leave `collect`.
+    """A post as a platform gives it. ``author`` is the platform's own id: neither it nor ``aliases`` may leave `collect`.
 
     ``post_id`` is None where a corpus gives none: `collect` makes one of what it writes, so that no id holds a native author.
     """
@@ -36,6 +36,8 @@ class Found:
     text: str | None
     record: dict[str, Any]
     author: str | None = None
+    aliases: tuple[str, ...] = ()
+    """What else names the same author (a handle beside an id): it is taken out wherever ``author`` is."""
     edited_at: datetime | None = None
     lang: str | None = None
     kind: str | None = None
