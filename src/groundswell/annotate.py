@@ -20,6 +20,7 @@ from groundswell.files import write_json
 from groundswell.http import Http
 from groundswell.lake import Lake, Partition
 from groundswell.schema import ANNOTATION, JUDGING_PROVENANCES, LABELS
+from groundswell.tombstones import Tombstones
 from groundswell.window import Window
 
 if TYPE_CHECKING:
@@ -44,10 +45,10 @@ def annotate(topic: str, windows: list[Window], *, settings: Settings, params: A
             "windows": {},
             "note": "GROUNDSWELL_ANNOTATOR_URL is not set: nobody annotates",
         }
-    lake, written = Lake(settings.lake), {}
+    lake, tombstones, written = Lake(settings.lake), Tombstones(settings), {}
     with Http(transport=transport) as http:
         for window, partitions in _posts(lake, topic, windows).items():
-            written[window.key] = {posts.source: _annotate_one(lake, posts, http, settings, params) for posts in partitions}
+            written[window.key] = {posts.source: _annotate_one(lake, posts, http, settings, params, tombstones) for posts in partitions}
             log.info("%s/%s: %d labels", topic, window.key, sum(part["labels"] for part in written[window.key].values()))
             write_json(written[window.key], settings.report("annotate", topic, window.key))
     labels = sum(part["labels"] for parts in written.values() for part in parts.values())
@@ -66,14 +67,14 @@ def _posts(lake: Lake, topic: str, windows: list[Window]) -> dict[Window, list[P
     return found
 
 
-def _annotate_one(lake: Lake, posts: Partition, http: Http, settings: Settings, params: AnnotateParams) -> dict:
-    asked = _unlabelled(lake, posts)
+def _annotate_one(lake: Lake, posts: Partition, http: Http, settings: Settings, params: AnnotateParams, tombstones: Tombstones) -> dict:
+    asked = _unlabelled(tombstones.without(lake.read(posts)))
     rows = []
     for start in range(0, len(asked), POSTS_PER_PAGE):
         rows += _page(posts, asked[start : start + POSTS_PER_PAGE], http, settings, params)
     table = pa.Table.from_pylist(sorted(rows, key=lambda row: row["post_id"]), schema=ANNOTATION)
     partition = lake.partition("labels", posts.source, posts.topic, posts.window)
-    described = lake.write(partition, table, {"window": posts.window.key, "status": "complete", "connector_version": "annotate-1"})
+    described = tombstones.publish(lake, partition, table, {"window": posts.window.key, "status": "complete", "connector_version": "annotate-1"})
     return {
         "asked": len(asked),
         "labels": described["rows"],
@@ -82,9 +83,8 @@ def _annotate_one(lake: Lake, posts: Partition, http: Http, settings: Settings, 
     }
 
 
-def _unlabelled(lake: Lake, posts: Partition) -> list[str]:
+def _unlabelled(table: pa.Table) -> list[str]:
     """Ids of the posts that no person and no data set has labelled."""
-    table = lake.read(posts)
     pairs = zip(table.column("post_id").to_pylist(), table.column("label_provenance").to_pylist(), strict=True)
     return [post_id for post_id, provenance in pairs if provenance not in JUDGING_PROVENANCES]
 

@@ -1,8 +1,9 @@
 """Collect: the posts of a window, from one source, into ``lake/raw``.
 
 Reads a source (see `groundswell.sources`). Writes one partition a window, an empty one too: "no posts" is not "not run". Author
-ids end here: what is written holds pseudonyms only (HMAC-SHA256 with the source's name in the message). Refuses a window that is
-not over or has not settled, or beyond the source's look-back. The same window again is the same file, byte for byte.
+ids end here: what is written holds pseudonyms only (HMAC-SHA256 with the source's name in the message; a window that is there keeps
+the key that it was made with). Whoever was erased stays out (`groundswell.tombstones`). Refuses a window that is not over or has not
+settled, or beyond the source's look-back. The same window again is the same file, byte for byte.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ from groundswell.errors import NotSettled, ParamsError, UnknownName, WindowError
 from groundswell.files import write_json
 from groundswell.http import Http
 from groundswell.lake import Lake
-from groundswell.pseudonym import Pseudonyms
+from groundswell.pseudonym import Pseudonyms, key_id
 from groundswell.schema import POST
 from groundswell.sources import source_named
 from groundswell.sources.base import Found, Reading, Source, hashtags
+from groundswell.tombstones import ERASED, Tombstones
 from groundswell.window import Window
 
 if TYPE_CHECKING:
@@ -55,11 +57,12 @@ def collect(
     network = network.for_topic(section)
     _require_settings(network, settings)
     _require_possible(network, windows, now)
-    pseudonyms = Pseudonyms(settings.key_for_pseudonyms(), source, network.authors(section))
+    names = {key_id(key): Pseudonyms(key, source, network.authors(section)) for key in settings.keys_for_pseudonyms()}
+    tombstones = Tombstones(settings)
     with Http(attempts=params.attempts, longest_wait_seconds=params.longest_wait_seconds, transport=transport) as http:
         spans = _spans(network, windows)
         readings = (Reading(section, start, end, settings, params, http) for start, end in spans)
-        job = _Job(network, topic_name, Lake(settings.lake), pseudonyms)
+        job = _Job(network, topic_name, Lake(settings.lake), names, tombstones)
         written = {}
         for window, rows, dropped in _by_window(network, job, readings, windows):
             _require_over_there(window, http)
@@ -130,36 +133,65 @@ def _by_window(network: Source, job: _Job, readings: Iterable[Reading], windows:
     """Rows and drops of each window in order, whether the source reads windows one by one or a range at once."""
     if not network.is_file:
         for window, reading in zip(windows, readings, strict=True):
-            yield window, [job.row(found, window) for found in network.posts(reading)], reading.dropped
+            rows = list(job.rows(window, network.posts(reading), reading.dropped))
+            yield window, rows, reading.dropped
         return
     (reading,) = readings
     rows: dict[Window, list[dict]] = {window: [] for window in windows}
+    dropped: dict[Window, Counter] = {window: Counter() for window in windows}  # erased ones only: a file's faults raise instead
     for found in network.posts(reading):
         window = Window.of(found.created_at, windows[0].unit)
         if window in rows:
-            rows[window].append(job.row(found, window))
+            rows[window] += job.rows(window, [found], dropped[window])
     for window in windows:
-        yield window, rows[window], Counter()  # what is dropped has no window; a file's faults raise instead
+        yield window, rows[window], dropped[window]
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Job:
     """One source's posts of one topic on their way into the lake."""
 
     network: Source
     topic: str
     lake: Lake
-    pseudonyms: Pseudonyms
+    names: dict[str, Pseudonyms]
+    """The pseudonyms by the id of their key, the key in use first."""
+    tombstones: Tombstones
     version: str = field(init=False)
+    _chosen: dict[Window, Pseudonyms] = field(default_factory=dict)
 
     def __post_init__(self):
-        object.__setattr__(self, "version", f"{self.network.name}-{self.network.version}")
+        self.version = f"{self.network.name}-{self.network.version}"
 
-    def row(self, found: Found, window: Window) -> dict:
+    def pseudonyms_of(self, window: Window) -> Pseudonyms:
+        """By the key that the window was made with, where it is there and its key still known: a backfill gives the same bytes."""
+        if window not in self._chosen:
+            partition = self.lake.partition("raw", self.network.name, self.topic, window)
+            made_with = self.lake.metadata(partition).get("pseudonym_key") if self.lake.exists(partition) else None
+            self._chosen[window] = self.names.get(made_with) or next(iter(self.names.values()))
+        return self._chosen[window]
+
+    def rows(self, window: Window, posts: Iterable[Found], dropped: Counter) -> Iterator[dict]:
+        """The canonical posts, without those that were erased."""
+        for found in posts:
+            row = self.row(found, self.pseudonyms_of(window), window)
+            if self._is_erased(found, row):
+                dropped[ERASED] += 1
+            else:
+                yield row
+
+    def _is_erased(self, found: Found, row: dict) -> bool:
+        """By any name of the author under any key, or by the post's id as the platform or as the lake has it."""
+        source, stones = self.network.name, self.tombstones
+        return stones.name(source, (row["author"],), (found.post_id, row["post_id"])) or any(
+            stones.name_author(source, native) for native in (found.author, *found.aliases)
+        )
+
+    def row(self, found: Found, pseudonyms: Pseudonyms, window: Window) -> dict:
         """The canonical post: everything that could hold the author's id goes through the pseudonyms."""
-        hide = self.pseudonyms.hider(found.author, *found.aliases)
+        hide = pseudonyms.hider(found.author, *found.aliases)
         given = {name: getattr(found, name) for name in ("created_at", "edited_at", "likes", "reposts", "replies", "score")}
-        author = self.pseudonyms.of(found.author)
+        author = pseudonyms.of(found.author)
         hidden = {name: hide.text(getattr(found, name)) for name in ("post_id", "text", "lang", "kind", "parent_id", "native_label", "label", "url")}
         hidden["post_id"] = hidden["post_id"] or _content_id(found.created_at, author, hidden["text"])
         return {
@@ -170,7 +202,7 @@ class _Job:
             "author": author,
             "hashtags": hashtags(hidden["text"]),
             "label_provenance": found.label_provenance,
-            "raw": hide.record(found.record),
+            "raw": self.tombstones.without_traces(self.network.name, hide.record(found.record)),
             "fetched_at": window.end,
             "connector_version": self.version,
         }
@@ -181,9 +213,10 @@ class _Job:
         if not self.network.is_file:
             kept = _first_of_each(kept)
         dropped = dropped + Counter({"duplicate_id": len(rows) - len(kept)})
-        metadata = {"window": window.key, "status": "complete", "connector_version": self.version}
+        made_with = self.pseudonyms_of(window).key_id
+        metadata = {"window": window.key, "status": "complete", "connector_version": self.version, "pseudonym_key": made_with}
         partition = self.lake.partition("raw", self.network.name, self.topic, window)
-        described = self.lake.write(partition, pa.Table.from_pylist(kept, schema=POST), metadata)
+        described = self.tombstones.publish(self.lake, partition, pa.Table.from_pylist(kept, schema=POST), metadata)
         return {"window": window.key, "rows": described["rows"], "sha256": described["sha256"], "dropped": dict(+dropped)}
 
 

@@ -204,6 +204,8 @@ class Settings(BaseSettings):
     """Demo mode: known keys are allowed, approvals are answered automatically."""
     pseudonym_key: str = ""
     """The HMAC key of author pseudonyms. Keep it: another key makes every author a stranger."""
+    pseudonym_keys_before: SecretStr = SecretStr("")
+    """The keys that were in use before, the latest first, between commas: erasure and tombstones know authors by every one of them."""
     hackernews_url: str = "https://hn.algolia.com"
     steam_url: str = "https://api.steampowered.com"
     annotator_url: str = ""
@@ -266,17 +268,19 @@ class Settings(BaseSettings):
             return f"http://127.0.0.1:{self.mlflow_port}"
         return self.mlflow_uri or f"sqlite:///{self.root / 'mlflow' / 'mlflow.db'}"
 
-    def key_for_pseudonyms(self) -> bytes:
-        """The key as bytes; `ParamsError` when there is none, or the demo's outside the demo."""
+    def keys_for_pseudonyms(self) -> tuple[bytes, ...]:
+        """The key in use, then those before it; `ParamsError` when there is none, or the demo's outside the demo."""
         key = self.pseudonym_key or (DEMO_PSEUDONYM_KEY if self.is_demo else "")
-        if len(key) < 16:
-            raise ParamsError(
-                "GROUNDSWELL_PSEUDONYM_KEY: expected at least 16 characters (author ids leave collect only as pseudonyms made with it); "
-                "make one with: openssl rand -hex 32"
-            )
         if key == DEMO_PSEUDONYM_KEY and not self.is_demo:
             raise ParamsError("GROUNDSWELL_PSEUDONYM_KEY is the demo's, which everybody knows: set your own, e.g. from: openssl rand -hex 32")
-        return key.encode()
+        before = [each.strip() for each in self.pseudonym_keys_before.get_secret_value().split(",") if each.strip()]
+        for name, each in (("GROUNDSWELL_PSEUDONYM_KEY", key), *(("GROUNDSWELL_PSEUDONYM_KEYS_BEFORE", each) for each in before)):
+            if len(each) < 16:
+                raise ParamsError(
+                    f"{name}: expected at least 16 characters a key (author ids leave collect only as pseudonyms made with it); "
+                    "make one with: openssl rand -hex 32"
+                )
+        return tuple(each.encode() for each in dict.fromkeys((key, *before)))
 
 
 def load_params(settings: Settings) -> Params:

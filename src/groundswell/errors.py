@@ -79,6 +79,10 @@ class LakeError(GroundswellError):
     """A partition is missing, damaged, or not what its footer says."""
 
 
+class ErasureError(GroundswellError):
+    """People's rights can't be kept as asked: a tombstone that can't be read, a trace that is still there; the message says where."""
+
+
 class ValidationFailed(GroundswellError):
     """A table rule of a window is broken; the message holds the numbers."""
 

@@ -70,9 +70,16 @@ class Lake:
             return self._write(partition, table, metadata, reason)
 
     def rewrite(self, partition: Partition, change: Callable[[pa.Table], pa.Table], *, reason: str) -> dict:
-        """Put ``change`` of the rows that lie there in their place, and no writer in between; returns `describe` of what lies there then."""
+        """Put ``change`` of the rows that lie there in their place, and no writer in between; returns `describe` of what lies there then.
+
+        A change outside the content hash alone (of ``raw``) is written too, and is no revision.
+        """
         with self._one_writer():
-            return self._write(partition, change(self.read(partition)), self.metadata(partition), reason)
+            rows, metadata = self.read(partition), self.metadata(partition)
+            changed = change(rows)
+            if content_hash(changed) == metadata.get("content_sha256") and not changed.equals(rows):
+                self._put(partition, changed, metadata)
+            return self._write(partition, changed, metadata, reason)
 
     def remove(self, partition: Partition) -> None:
         """Take ``partition`` out of the lake: from now on its window is one that was never collected."""
@@ -87,9 +94,11 @@ class Lake:
         metadata = {**metadata, "rows": table.num_rows, "content_sha256": content, **_succession(before, reason)}
         if before:
             self._note_revision(partition, before, metadata)
-        tagged = table.replace_schema_metadata({_FOOTER: json.dumps(metadata, sort_keys=True).encode()})
-        write_parquet(tagged, partition.path)
+        self._put(partition, table, metadata)
         return self.describe(partition)
+
+    def _put(self, partition: Partition, table: pa.Table, metadata: dict) -> None:
+        write_parquet(table.replace_schema_metadata({_FOOTER: json.dumps(metadata, sort_keys=True).encode()}), partition.path)
 
     def revisions(self) -> list[dict]:
         """Every revision in the order of writing, first files left out: layer, key, revision, hashes and rows before and after, reason.

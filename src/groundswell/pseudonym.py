@@ -3,6 +3,9 @@
 A pseudonym is HMAC-SHA256 over the source's name and the id, with the installation's key: the same author is the same stranger
 in every window, and without the key nobody can try ids out. The author's own id is also taken out of everything else that
 is written of the post: the raw record, links, tags, mentions.
+
+Keys change by addition: windows that were collected keep the pseudonyms of their key (its `key_id` is in their footer), for HMAC
+goes one way and no native id was kept to make new ones of. Keep an old key as long as there are rows or tombstones made with it.
 """
 
 from __future__ import annotations
@@ -20,10 +23,16 @@ _UNMISTAKABLE = re.compile(r"(?=.*[\d_.:@-]).{5,}|.{16,}", re.DOTALL)
 """An id that is no everyday word: it is taken out of running text wherever it stands, a word like ``games`` only as a mention."""
 
 
+def key_id(key: bytes) -> str:
+    """Which key, without giving it away: 8 hex digits for footers and tombstones."""
+    return hashlib.sha256(b"groundswell pseudonym key\0" + key).hexdigest()[:8]
+
+
 class Pseudonyms:
     """The pseudonyms of one source's authors. ``paths`` say where in a record ids stand: ``("author", "steamid")``."""
 
     def __init__(self, key: bytes, source: str, paths: Iterable[tuple[str, ...]] = ()):
+        self.key_id = key_id(key)
         self._key = key
         self._source = source
         self.paths = list(paths)

@@ -23,6 +23,7 @@ from groundswell.errors import UsageError, ValidationFailed
 from groundswell.files import replacing, write_json
 from groundswell.lake import Lake, Partition
 from groundswell.schema import POST, QUARANTINE
+from groundswell.tombstones import Tombstones
 from groundswell.window import Window
 
 log = logging.getLogger(__name__)
@@ -49,15 +50,15 @@ def validate(topic: str, sources: Sequence[str], windows: Sequence[Window], *, s
 
     if not sources:
         raise UsageError(f"topic {topic!r} has no source in params.yaml: name one under topics.{topic}")
-    lake = Lake(settings.lake)
-    raws = [_read(lake, lake.partition("raw", source, topic, window)) for window in windows for source in sources]
+    lake, tombstones = Lake(settings.lake), Tombstones(settings)
+    raws = [_read(lake, lake.partition("raw", source, topic, window), tombstones) for window in windows for source in sources]
     frame = _frame(raws)
     rows = check("posts", row_rules(params), frame)
     reasons = _reasons(rows.broken)
     summary = _summary(raws, frame, reasons, params)
     tables = check("partitions", partition_rules(params), summary)
     failures = _failures(tables.broken, raws, summary, params)
-    written = _write(lake, raws, reasons, {failure["window"] for failure in failures})
+    written = _write(lake, raws, reasons, {failure["window"] for failure in failures}, tombstones)
     report = _report(topic, windows, raws, reasons, summary, failures, written, {"posts": rows, "partitions": tables})
     _publish(report, settings)
     if failures:
@@ -65,8 +66,8 @@ def validate(topic: str, sources: Sequence[str], windows: Sequence[Window], *, s
     return report
 
 
-def _read(lake: Lake, partition: Partition) -> _Raw:
-    table = lake.read(partition)
+def _read(lake: Lake, partition: Partition, tombstones: Tombstones) -> _Raw:
+    table = tombstones.without(lake.read(partition))
     fitted, wrong = _fit(table)
     repaired, is_decodable = _decodable(fitted)
     ordered = pc.sort_indices(repaired, sort_keys=[("created_at", "ascending"), ("post_id", "ascending")])
@@ -179,7 +180,7 @@ def _numbers(rule: str, raw: _Raw, row: pd.Series, params: ValidateParams) -> st
     return f"{count:.0f} of {row.rows_raw:.0f} rows {what} ({share:.1%}; at most {most:.1%} may)"
 
 
-def _write(lake: Lake, raws: list[_Raw], reasons: dict[int, list[str]], refused: set[str]) -> dict[str, dict]:
+def _write(lake: Lake, raws: list[_Raw], reasons: dict[int, list[str]], refused: set[str], tombstones: Tombstones) -> dict[str, dict]:
     """Write the accepted windows, quarantine before valid; partition key → layer → what lies there now."""
     written, first = {}, 0
     for done, raw in enumerate(raws, start=1):
@@ -187,21 +188,21 @@ def _write(lake: Lake, raws: list[_Raw], reasons: dict[int, list[str]], refused:
         written[raw.partition.key] = {"raw": _facts({**raw.described, "rows": raw.rows})}
         if raw.partition.window.key not in refused:
             named = pa.array([";".join(reasons[row]) if row in reasons else None for row in rows], pa.string())
-            written[raw.partition.key] |= _write_partition(lake, raw, named)
+            written[raw.partition.key] |= _write_partition(lake, raw, named, tombstones)
         if done % 500 == 0:
             log.info("%d of %d partitions written", done, len(raws))
     return written
 
 
-def _write_partition(lake: Lake, raw: _Raw, named: pa.Array) -> dict[str, dict]:
+def _write_partition(lake: Lake, raw: _Raw, named: pa.Array, tombstones: Tombstones) -> dict[str, dict]:
     metadata = {key: raw.described[key] for key in ("status", "connector_version") if key in raw.described}
     metadata = {"status": "complete", **metadata, "window": raw.partition.window.key}
     aside = raw.table.append_column("reason", named).filter(named.is_valid()).cast(_QUARANTINE)
     valid = raw.table.filter(named.is_null()).cast(POST)
     key = (raw.partition.source, raw.partition.topic, raw.partition.window)
     return {
-        "quarantine": _facts(lake.write(lake.partition("quarantine", *key), aside, metadata)),
-        "valid": _facts(lake.write(lake.partition("valid", *key), valid, metadata)),
+        "quarantine": _facts(tombstones.publish(lake, lake.partition("quarantine", *key), aside, metadata)),
+        "valid": _facts(tombstones.publish(lake, lake.partition("valid", *key), valid, metadata)),
     }
 
 

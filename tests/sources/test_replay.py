@@ -267,7 +267,7 @@ def test_a_range_reads_the_corpus_once(tmp_path, monkeypatch):
     read_bytes = Path.read_bytes
     monkeypatch.setattr(Path, "read_bytes", lambda self: reads.append(self) or read_bytes(self))
     assert len(replayed(tmp_path, parse_windows("2024-01-01..2024-01-31"), path=path)) == 500
-    assert reads == [path]
+    assert reads.count(path) == 1
 
 
 @pytest.mark.shared
