@@ -4,7 +4,8 @@ import httpx2
 import pytest
 
 from groundswell.errors import QuotaSpent, RateLimited, SourceError
-from groundswell.http import Http, server_wait
+from groundswell.http import Http
+from groundswell.waits import server_wait
 
 NOW = 1_792_404_000.0  # 2026-10-19T10:00:00Z
 
@@ -144,3 +145,48 @@ def test_a_quota_that_waiting_does_not_bring_back_is_not_waited_for():
     with pytest.raises(QuotaSpent, match="platform.test: the month's quota is used up"):
         http.ask("http://platform.test", quota=quota)
     assert (http.requests, http.retries, len(waited)) == (2, 1, 1)
+
+
+def test_what_is_no_json_is_read_by_the_callers_own_reader():
+    """And asked for again while that finds it broken off, as JSON is."""
+
+    def read(content, headers):
+        if not content.endswith(b"."):
+            raise ValueError("a text without an end")
+        return (content.decode(), headers["content-type"])
+
+    plain = {"content-type": "text/plain"}
+    http, waited = http_that_answers(httpx2.Response(200, content=b"to be c", headers=plain), httpx2.Response(200, content=b"whole.", headers=plain))
+    assert http.ask("http://p.test/", read=read).value == ("whole.", "text/plain")
+    assert (http.retries, len(waited)) == (1, 1)
+    http, _ = http_that_answers(*[httpx2.Response(200, content=b"to be c")] * 2, attempts=2)
+    with pytest.raises(SourceError, match="answered with a text without an end, 2 times"):
+        http.ask("http://p.test/", read=read)
+
+
+def test_nothing_changed_is_not_read():
+    http, _ = http_that_answers(httpx2.Response(304))
+    assert http.ask("http://p.test/", accepted=(200, 304), read=lambda content, headers: 1 / 0).value == b""
+
+
+def test_what_a_platform_says_in_plain_words_is_repeated():
+    http, _ = http_that_answers(*[httpx2.Response(200, text="The specified phrase is too short.\n")] * 2, attempts=2)
+    with pytest.raises(SourceError, match="is none .*: 'The specified phrase is too short.'"):
+        http.get("http://p.test/", {})
+
+
+@pytest.mark.parametrize("body", ['{"text": "a secret', '[{"text": "a secret', "<p>a secret", "secret" * 99, '"a secret'])
+def test_a_piece_of_a_record_is_not(body):
+    http, _ = http_that_answers(*[httpx2.Response(200, text=body)] * 2, attempts=2)
+    with pytest.raises(SourceError, match="JSON that breaks off") as caught:
+        http.get("http://p.test/", {})
+    assert "secret" not in str(caught.value)
+
+
+def test_an_address_that_moved_is_followed_but_not_in_circles():
+    moved = httpx2.Response(301, headers={"location": "http://p.test/new"})
+    http, _ = http_that_answers(moved, httpx2.Response(200, json={"a": 1}))
+    assert http.ask("http://p.test/").value == {"a": 1}
+    http, _ = http_that_answers(*[moved] * 40)
+    with pytest.raises(SourceError, match="can't be asked"):
+        http.ask("http://p.test/")

@@ -3,7 +3,8 @@
 Reads a source (see `groundswell.sources`). Writes one partition a window, an empty one too: "no posts" is not "not run". Author
 ids end here: what is written holds pseudonyms only (HMAC-SHA256 with the source's name in the message; a window that is there keeps
 the key that it was made with). Whoever was erased stays out (`groundswell.tombstones`). Refuses a window that is not over or has not
-settled, or beyond the source's look-back. The same window again is the same file, byte for byte.
+settled, or beyond the source's look-back. The same window again is the same file, byte for byte; of a source that shows its latest
+posts only, a window grows with each reading that saw more of it (`groundswell.sight`).
 """
 
 from __future__ import annotations
@@ -18,15 +19,16 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from groundswell import sight
 from groundswell.config import CollectParams, Settings, Topic
 from groundswell.errors import NotSettled, ParamsError, UnknownName, WindowError, nearest
 from groundswell.files import write_json
 from groundswell.http import Http
-from groundswell.lake import Lake
+from groundswell.lake import Lake, Partition
 from groundswell.pseudonym import Pseudonyms, key_id
 from groundswell.schema import POST
 from groundswell.sources import source_named
-from groundswell.sources.base import Found, Reading, Source, hashtags
+from groundswell.sources.base import Found, Reading, Shown, Source, hashtags
 from groundswell.tombstones import ERASED, Tombstones
 from groundswell.window import Window
 
@@ -60,13 +62,13 @@ def collect(
     names = {key_id(key): Pseudonyms(key, source, network.authors(section)) for key in settings.keys_for_pseudonyms()}
     tombstones = Tombstones(settings)
     with Http(attempts=params.attempts, longest_wait_seconds=params.longest_wait_seconds, transport=transport) as http:
+        job = _Job(network, topic_name, Lake(settings.lake), names, tombstones, now)
         spans = _spans(network, windows)
-        readings = (Reading(section, start, end, settings, params, http) for start, end in spans)
-        job = _Job(network, topic_name, Lake(settings.lake), names, tombstones)
+        readings = (Reading(section, start, end, settings, params, http, known=job.known(windows)) for start, end in spans)
         written = {}
-        for window, rows, dropped in _by_window(network, job, readings, windows):
-            _require_over_there(window, http)
-            written[window.key] = job.write(window, rows, dropped)
+        for window, rows, dropped, reading in _by_window(network, job, readings, windows):
+            _require_over_there(network, window, http)
+            written[window.key] = job.write(window, rows, dropped, reading)
             _progress(source, topic_name, window, len(rows), len(written), len(windows))
             write_json(written[window.key], settings.report("collect", topic_name, source, window.key))
         return _report(source, topic_name, written, http)
@@ -103,6 +105,9 @@ def _require_possible(network: Source, windows: list[Window], now: datetime) -> 
 
 
 def _require_settled(network: Source, window: Window, now: datetime) -> None:
+    if network.is_on_sight:
+        window.require_begun(now)
+        return
     window.require_over(now)
     due = window.end + network.settle
     if now < due and not network.is_file:
@@ -112,9 +117,9 @@ def _require_settled(network: Source, window: Window, now: datetime) -> None:
         )
 
 
-def _require_over_there(window: Window, http: Http) -> None:
+def _require_over_there(network: Source, window: Window, http: Http) -> None:
     """Refuse a window that is not over by the platform's own clock: this machine's is ahead, and the posts that are still to come would be lost."""
-    if http.server_time is not None and http.server_time < window.end.timestamp():
+    if not network.is_on_sight and http.server_time is not None and http.server_time < window.end.timestamp():
         there = datetime.fromtimestamp(http.server_time, UTC)
         raise WindowError(
             f"window {window.key} ends at {window.end:%Y-%m-%dT%H:%MZ}, and the platform's clock says {there:%Y-%m-%dT%H:%MZ}: "
@@ -123,28 +128,31 @@ def _require_over_there(window: Window, http: Http) -> None:
 
 
 def _spans(network: Source, windows: list[Window]) -> Iterator[tuple[datetime, datetime]]:
-    if network.is_file:
+    if network.is_file or network.is_on_sight:
         yield windows[0].start, windows[-1].end
     else:
         yield from ((window.start, window.end) for window in windows)
 
 
-def _by_window(network: Source, job: _Job, readings: Iterable[Reading], windows: list[Window]) -> Iterator[tuple[Window, list[dict], Counter]]:
-    """Rows and drops of each window in order, whether the source reads windows one by one or a range at once."""
-    if not network.is_file:
+def _by_window(
+    network: Source, job: _Job, readings: Iterable[Reading], windows: list[Window]
+) -> Iterator[tuple[Window, list[dict], Counter, Reading]]:
+    """Rows and drops of each window in order, and what brought them, whether the source reads windows one by one or a range at once."""
+    if not (network.is_file or network.is_on_sight):
         for window, reading in zip(windows, readings, strict=True):
             rows = list(job.rows(window, network.posts(reading), reading.dropped))
-            yield window, rows, reading.dropped
+            yield window, rows, reading.dropped, reading
         return
     (reading,) = readings
     rows: dict[Window, list[dict]] = {window: [] for window in windows}
-    dropped: dict[Window, Counter] = {window: Counter() for window in windows}  # erased ones only: a file's faults raise instead
+    dropped: dict[Window, Counter] = {window: Counter() for window in windows}
     for found in network.posts(reading):
         window = Window.of(found.created_at, windows[0].unit)
         if window in rows:
             rows[window] += job.rows(window, [found], dropped[window])
+    dropped[windows[-1]] += reading.dropped  # a record that can't be a post has no window (a file's faults raise instead)
     for window in windows:
-        yield window, rows[window], dropped[window]
+        yield window, rows[window], dropped[window], reading
 
 
 @dataclass
@@ -157,6 +165,7 @@ class _Job:
     names: dict[str, Pseudonyms]
     """The pseudonyms by the id of their key, the key in use first."""
     tombstones: Tombstones
+    now: datetime
     version: str = field(init=False)
     _chosen: dict[Window, Pseudonyms] = field(default_factory=dict)
 
@@ -166,7 +175,7 @@ class _Job:
     def pseudonyms_of(self, window: Window) -> Pseudonyms:
         """By the key that the window was made with, where it is there and its key still known: a backfill gives the same bytes."""
         if window not in self._chosen:
-            partition = self.lake.partition("raw", self.network.name, self.topic, window)
+            partition = self._partition(window)
             made_with = self.lake.metadata(partition).get("pseudonym_key") if self.lake.exists(partition) else None
             self._chosen[window] = self.names.get(made_with) or next(iter(self.names.values()))
         return self._chosen[window]
@@ -207,17 +216,44 @@ class _Job:
             "connector_version": self.version,
         }
 
-    def write(self, window: Window, rows: list[dict], dropped: Counter) -> dict:
+    def known(self, windows: list[Window]) -> dict[str, Shown]:
+        """What a source that appends on sight showed when all of ``windows`` were read last."""
+        if not self.network.is_on_sight:
+            return {}
+        partitions = [self._partition(window) for window in windows]
+        return sight.remembered([self.lake.metadata(one) if self.lake.exists(one) else {} for one in partitions])
+
+    def write(self, window: Window, rows: list[dict], dropped: Counter, reading: Reading) -> dict:
         """Sort, drop what paging brought twice, and put the rows in their place; the window's part of the report."""
-        kept = sorted(rows, key=lambda row: (row["created_at"], row["post_id"], "" if self.network.is_file else row["raw"]))
+        kept = self._in_order(rows)
         if not self.network.is_file:
             kept = _first_of_each(kept)
         dropped = dropped + Counter({"duplicate_id": len(rows) - len(kept)})
         made_with = self.pseudonyms_of(window).key_id
         metadata = {"window": window.key, "status": "complete", "connector_version": self.version, "pseudonym_key": made_with}
-        partition = self.lake.partition("raw", self.network.name, self.topic, window)
-        described = self.tombstones.publish(self.lake, partition, pa.Table.from_pylist(kept, schema=POST), metadata)
-        return {"window": window.key, "rows": described["rows"], "sha256": described["sha256"], "dropped": dict(+dropped)}
+        if self.network.is_on_sight:
+            described = self._append(window, kept, metadata, reading)
+        else:
+            described = self.tombstones.publish(self.lake, self._partition(window), pa.Table.from_pylist(kept, schema=POST), metadata)
+        facts = {name: described[name] for name in ("rows", "sha256", "seen_share") if name in described}
+        return {"window": window.key, **facts, "dropped": dict(+dropped)}
+
+    def _append(self, window: Window, rows: list[dict], metadata: dict, reading: Reading) -> dict:
+        there = reading.http.server_time
+        read_at = self.now if there is None else min(self.now, datetime.fromtimestamp(there, UTC))  # a clock that is ahead saw no more
+
+        def change(table: pa.Table | None, before: dict) -> tuple[pa.Table, dict]:
+            grown = self._in_order(sight.grown([] if table is None else table.to_pylist(), rows))
+            return pa.Table.from_pylist(grown, schema=POST), metadata | sight.facts(before, reading.shown, window, read_at)
+
+        self.lake.update(self._partition(window), change, reason="appended on sight")
+        return self.tombstones.settle(self.lake, self._partition(window))
+
+    def _in_order(self, rows: list[dict]) -> list[dict]:
+        return sorted(rows, key=lambda row: (row["created_at"], row["post_id"], "" if self.network.is_file else row["raw"]))
+
+    def _partition(self, window: Window) -> Partition:
+        return self.lake.partition("raw", self.network.name, self.topic, window)
 
 
 def _content_id(created_at: datetime, author: str | None, text: str | None) -> str:

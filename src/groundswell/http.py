@@ -11,23 +11,21 @@ import json
 import logging
 import math
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 import httpx2
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from groundswell.errors import AccessRefused, QuotaSpent, RateLimited, SourceError
+from groundswell.waits import http_date, server_wait
 
 log = logging.getLogger(__name__)
 
-RESET_HEADERS = ("ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset")
-_EPOCH_FROM = 1_000_000_000
-"""A number in a reset header above this is a moment (epoch seconds), below it a span (seconds to go)."""
+_PLAIN = re.compile(r"[A-Z][^<>{}\[\]\"]*")
 
 
 @dataclass(frozen=True)
@@ -102,9 +100,12 @@ class Http:
         accepted: tuple[int, ...] = (200, 201),
         apart_seconds: float = 0,
         quota: Callable[[object], str | None] | None = None,
+        read: Callable[[bytes, Mapping[str, str]], object] | None = None,
     ) -> Answer:
         """Whatever JSON (or, not ``is_json``, whatever bytes) ``url`` answers, with its status and headers; a POST with ``form`` or ``body``.
 
+        ``read`` makes the answer's value of its bytes and headers, in the place of JSON; its `ValueError` says why they are not whole, or
+        not what they should be, and they are asked for again.
         ``apart_seconds``: how long after this client's last request the platform allows the next one. ``quota`` reads the JSON
         of a 429 and says which quota is used up, where it is one that waiting does not bring back: `QuotaSpent`, at once.
         Errors as of `get`; `AccessRefused` for 401 and 403, so that whoever has a token that can run out may get another one.
@@ -112,9 +113,10 @@ class Http:
         method = "GET" if form is None and body is None else "POST"
 
         def call(client: httpx2.Client) -> httpx2.Response:
-            return client.request(method, url, params=params, headers=headers, data=form, json=body)
+            follows = method == "GET"  # feeds move; what is posted goes where it was meant to go
+            return client.request(method, url, params=params, headers=headers, data=form, json=body, follow_redirects=follows)
 
-        return self._retrying(url, call, is_json=is_json, accepted=accepted, apart_seconds=apart_seconds, quota=quota)
+        return self._retrying(url, call, is_json=is_json, accepted=accepted, apart_seconds=apart_seconds, quota=quota, read=read)
 
     def rest(self, seconds: float, url: str) -> None:
         """Wait because an answer of ``url`` said that nothing more is allowed for ``seconds``; `RateLimited` where that is too long."""
@@ -146,6 +148,7 @@ class Http:
         accepted: tuple[int, ...] = (200, 201),
         apart_seconds: float = 0,
         quota: Callable[[object], str | None] | None = None,
+        read: Callable[[bytes, Mapping[str, str]], object] | None = None,
     ) -> Answer:
         self._keep_apart(apart_seconds)
         self.requests += 1
@@ -153,12 +156,12 @@ class Http:
             response = call(self._open())
         except httpx2.TransportError as error:
             raise _TryAgain(f"{type(error).__name__} ({error})") from error
-        except (httpx2.InvalidURL, httpx2.DecodingError) as error:
+        except (httpx2.InvalidURL, httpx2.DecodingError, httpx2.TooManyRedirects) as error:
             raise SourceError(f"{url}: can't be asked: {error}") from error
         spent = quota(_json_or_none(response)) if quota and response.status_code == 429 else None
         if spent:
             raise QuotaSpent(f"{url}: {spent}")
-        self.server_time = _http_date(response.headers.get("date", "")) or self.server_time
+        self.server_time = http_date(response.headers.get("date", "")) or self.server_time
         if response.status_code == 429 or response.status_code >= 500:
             raise _TryAgain(f"answered {response.status_code}{_said(response)}", self._told(url, response))
         if response.status_code not in accepted:
@@ -166,8 +169,9 @@ class Http:
             told = f"{url}: expected status 200, found {response.status_code}{said}"
             raise AccessRefused(told, response.status_code) if response.status_code in (401, 403) else SourceError(told)
         headers = {name.lower(): value for name, value in response.headers.items()}
-        is_there = is_json and response.status_code != 304
-        return Answer(response.status_code, headers, _json(response) if is_there else response.content)
+        if response.status_code == 304 or not (is_json or read):
+            return Answer(response.status_code, headers, response.content)
+        return Answer(response.status_code, headers, _read(response, read, headers) if read else _json(response))
 
     def _open(self) -> httpx2.Client:
         with self._opening:
@@ -217,48 +221,6 @@ class _TryAgain(Exception):
         self.told = told
 
 
-def server_wait(headers: dict[str, str], now: float) -> float | None:
-    """Seconds to wait as a server's headers say, or None where they say nothing that can be read.
-
-    Five encodings are in use: ``Retry-After`` as seconds or as an HTTP date, and a reset header as epoch seconds, as
-    seconds to go, or as ISO 8601. A moment is measured from the server's own ``Date`` where it sends one, else from
-    ``now`` (epoch seconds), so that a clock that is wrong here does no harm.
-    """
-    headers = {name.lower(): value.strip() for name, value in headers.items()}
-    now = _http_date(headers.get("date", "")) or now
-    for name in ("retry-after", *RESET_HEADERS):
-        seconds = _seconds(headers.get(name, ""), now)
-        if seconds is not None:
-            return max(0.0, seconds)
-    return None
-
-
-def _seconds(value: str, now: float) -> float | None:
-    try:
-        number = float(value)
-    except ValueError:
-        moment = _http_date(value) or _iso(value)
-        return None if moment is None else moment - now
-    if number != number or number in (float("inf"), float("-inf")):
-        return None
-    return number - now if number > _EPOCH_FROM else number
-
-
-def _http_date(value: str) -> float | None:
-    try:
-        return parsedate_to_datetime(value).timestamp()
-    except (TypeError, ValueError):
-        return None
-
-
-def _iso(value: str) -> float | None:
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
 def _said(response: httpx2.Response) -> str:
     """What a problem (RFC 9457) says of itself; a page of HTML says nothing."""
     if response.headers.get("content-type") != "application/problem+json":
@@ -276,11 +238,25 @@ def _json_or_none(response: httpx2.Response) -> object:
         return None
 
 
+def _read(response: httpx2.Response, read: Callable[[bytes, Mapping[str, str]], object], headers: Mapping[str, str]) -> object:
+    try:
+        return read(response.content, headers)
+    except ValueError as error:
+        raise _TryAgain(f"answered with {error}") from error
+
+
 def _json(response: httpx2.Response) -> object:
     try:
         return json.loads(response.content)
     except ValueError as error:
-        raise _TryAgain(f"answered with JSON that breaks off or is none (byte {getattr(error, 'pos', '?')} of {len(response.content)})") from error
+        where = f"byte {getattr(error, 'pos', '?')} of {len(response.content)}"
+        raise _TryAgain(f"answered with JSON that breaks off or is none ({where}){_sentence(response.content)}") from error
+
+
+def _sentence(content: bytes) -> str:
+    """What a platform says in plain words where JSON was due, as a search does of a query that it can't take; never a piece of a record."""
+    text = content[:201].decode("utf-8", "replace").strip()
+    return f": {text!r}" if len(text) <= 200 and _PLAIN.fullmatch(text) else ""
 
 
 def _object(url: str, answer: Answer) -> dict:

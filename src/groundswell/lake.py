@@ -28,6 +28,9 @@ from groundswell.window import Window
 
 LAYERS = ("raw", "valid", "quarantine", "labels")
 _FOOTER = b"groundswell"
+_LINE = ("revision", "supersedes", "reason")
+_SAID_OF_ROWS = ("status", "seen")
+"""What a footer says of the rows that other rows would not: where it changes, the file is written anew, and is no revision for that."""
 _REVISIONS = "revisions.jsonl"
 _PATH = re.compile(r"source=(?P<source>[^/]+)/topic=(?P<topic>[^/]+)/date=(?P<date>[\d-]{10})(?:/hour=(?P<hour>\d\d))?/part-0\.parquet")
 
@@ -81,6 +84,13 @@ class Lake:
                 self._put(partition, changed, metadata)
             return self._write(partition, changed, metadata, reason)
 
+    def update(self, partition: Partition, change: Callable[[pa.Table | None, dict], tuple[pa.Table, dict]], *, reason: str) -> dict:
+        """Put what ``change`` makes of rows and footer (None and {} where nothing lies) in their place; returns `describe` as `rewrite` does."""
+        with self._one_writer():
+            is_there = self.exists(partition)
+            table, metadata = change(self.read(partition) if is_there else None, self.metadata(partition) if is_there else {})
+            return self._write(partition, table, metadata, reason)
+
     def remove(self, partition: Partition) -> None:
         """Take ``partition`` out of the lake: from now on its window is one that was never collected."""
         with self._one_writer():
@@ -89,10 +99,12 @@ class Lake:
     def _write(self, partition: Partition, table: pa.Table, metadata: dict, reason: str) -> dict:
         content = content_hash(table)
         before = footer(partition.path) if partition.path.exists() else None
-        if before and before.get("content_sha256") == content:
+        is_same = before is not None and before.get("content_sha256") == content
+        if is_same and all(before.get(name) == metadata.get(name) for name in _SAID_OF_ROWS):
             return self.describe(partition)
-        metadata = {**metadata, "rows": table.num_rows, "content_sha256": content, **_succession(before, reason)}
-        if before:
+        line = {name: before[name] for name in _LINE if name in before} if is_same else _succession(before, reason)
+        metadata = {**metadata, "rows": table.num_rows, "content_sha256": content, **line}
+        if before and not is_same:
             self._note_revision(partition, before, metadata)
         self._put(partition, table, metadata)
         return self.describe(partition)

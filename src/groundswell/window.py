@@ -70,6 +70,11 @@ class Window:
         if self.end > now:
             raise WindowError(f"window {self.key} ends at {self.end:%Y-%m-%dT%H:%MZ}, after now ({now:%Y-%m-%dT%H:%MZ}): wait until it is over")
 
+    def require_begun(self, now: datetime) -> None:
+        """Raise `WindowError` when the window has not begun at ``now``."""
+        if self.start >= now:
+            raise WindowError(f"window {self.key} begins at {self.start:%Y-%m-%dT%H:%MZ}, now is {now:%Y-%m-%dT%H:%MZ}: wait until it has begun")
+
     def __str__(self) -> str:
         return self.key
 

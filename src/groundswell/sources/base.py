@@ -52,6 +52,16 @@ class Found:
     url: str | None = None
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What one address of a source that appends on sight showed: from when on, and by which words of its own it knows that state again."""
+
+    since: datetime | None
+    """The time of the oldest post that it showed; None: none with a time."""
+    validators: dict[str, str] = field(default_factory=dict)
+    """Request header → value, for asking whether anything has changed since."""
+
+
 @dataclass
 class Reading:
     """What a source is given to read ``[start, end)`` with; ``section`` is its part of the topic in params.yaml."""
@@ -63,6 +73,10 @@ class Reading:
     params: CollectParams
     http: Http
     dropped: Counter[str] = field(default_factory=Counter)
+    known: dict[str, Shown] = field(default_factory=dict)
+    """Of a source that appends on sight: what each address showed the last time, where everything of it is in the lake."""
+    shown: dict[str, Shown] = field(default_factory=dict)
+    """And what it showed this time: the source fills it in, with what was ``known`` where nothing has changed."""
 
     def __contains__(self, moment: datetime) -> bool:
         return self.start <= moment < self.end
@@ -91,9 +105,9 @@ class Source:
     """Where in a record native author ids stand: ``author.steamid``. They are replaced by pseudonyms in ``raw``."""
     reads: Literal["window", "walk back", "append on sight", "file"] = "window"
     """``window``: the platform takes a start and an end. ``walk back``: newest first, until older than the start. ``append on sight``:
-    what it shows now and no more; a window's partition grows with each reading. ``file``: a corpus, read once for a whole range of
-    windows, every row kept as it stands: a platform's record that comes twice is its paging and dropped; a corpus's second row with
-    an id is the corpus, and validate puts it aside with a reason."""
+    what it shows now and no more; a window's partition grows with each reading, and may be read before it is over. ``file``: a corpus,
+    read once for a whole range of windows, every row kept as it stands: a platform's record that comes twice is its paging and dropped;
+    a corpus's second row with an id is the corpus, and validate puts it aside with a reason."""
     look_back: timedelta | None = None
     """How far back from now the platform still answers; None: for ever."""
     settle: timedelta = timedelta(minutes=30)
@@ -120,6 +134,10 @@ class Source:
     @property
     def is_file(self) -> bool:
         return self.reads == "file"
+
+    @property
+    def is_on_sight(self) -> bool:
+        return self.reads == "append on sight"
 
     def authors(self, section) -> list[tuple[str, ...]]:
         """The parts of each of `author_paths`; where a topic's ``section`` itself maps a column to ``author``, that one too."""

@@ -1,0 +1,186 @@
+"""append on sight: a window grows with each reading, loses nothing that it had, and says how much of it was seen."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import httpx2
+import pytest
+
+from groundswell.collect import collect
+from groundswell.config import CollectParams, Section, Topic
+from groundswell.errors import WindowError
+from groundswell.files import sha256_of
+from groundswell.lake import Lake
+from groundswell.sources.base import Found, Shown, Source
+from groundswell.window import Window, parse_windows
+from tests.simulated import settings_at
+
+DAY = Window.parse("2026-10-19")
+NEXT = datetime(2026, 10, 20, 0, 30, tzinfo=UTC)
+ADDRESS = "http://board.test/"
+
+
+class BoardTopic(Section):
+    pass
+
+
+def at(hour, minute=0, day=19):
+    return datetime(2026, 10, day, hour, minute, tzinfo=UTC)
+
+
+def pinned(number, created, text="a note", edited=None, **more):
+    return Found(post_id=str(number), created_at=created, text=text, record={"n": number}, edited_at=edited, **more)
+
+
+class Board:
+    """A platform that shows what a test puts on it, and knows its own state again by a validator."""
+
+    def __init__(self, monkeypatch, home):
+        self.notes: Sequence[Found] = ()
+        self.state = "1"
+        self.asked_with = []
+        source = Source(name="board", version=1, section=BoardTopic, posts=self._posts, reads="append on sight")
+        monkeypatch.setattr("groundswell.collect.source_named", lambda name: source)
+        self.settings = settings_at("http://platform.test", home)
+        self.lake = Lake(self.settings.lake)
+
+    def show(self, *notes):
+        self.notes, self.state = notes, str(int(self.state) + 1)
+
+    def _posts(self, reading):
+        known = reading.known.get(ADDRESS)
+        self.asked_with.append(known and known.validators["if-none-match"])
+        if known and known.validators["if-none-match"] == self.state:
+            reading.shown[ADDRESS] = known
+            return
+        since = min((note.created_at for note in self.notes), default=None)
+        reading.shown[ADDRESS] = Shown(since, {"if-none-match": self.state})
+        yield from (note for note in self.notes if note.created_at in reading)
+
+    def read(self, now=NEXT, windows=(DAY,)):
+        topic = Topic(board=BoardTopic())
+        transport = httpx2.MockTransport(lambda request: httpx2.Response(404))
+        return collect("board", "games", topic, list(windows), settings=self.settings, params=CollectParams(), now=now, transport=transport)
+
+    def partition(self, window=DAY):
+        return self.lake.partition("raw", "board", "games", window)
+
+    def rows(self, window=DAY):
+        return self.lake.read(self.partition(window)).to_pylist()
+
+    def ids(self, window=DAY):
+        return [row["post_id"] for row in self.rows(window)]
+
+    def footer(self, window=DAY):
+        return self.lake.metadata(self.partition(window))
+
+
+@pytest.fixture
+def board(monkeypatch, tmp_path):
+    return Board(monkeypatch, tmp_path)
+
+
+def spans(board, window=DAY):
+    return [tuple(end[11:16] for end in span) for span in board.footer(window)["seen"][ADDRESS]]
+
+
+def test_a_window_is_the_union_of_what_was_seen(board):
+    board.show(pinned(1, at(9)), pinned(2, at(10)))
+    board.read(at(11))
+    board.show(pinned(2, at(10)), pinned(3, at(12)))
+    board.read(at(13))
+    board.show(pinned(3, at(12)), pinned(4, at(1, day=20)))
+    board.read(at(2, day=20))
+    assert board.ids() == ["1", "2", "3"]
+    assert spans(board) == [("09:00", "00:00")]
+    assert (board.footer()["status"], board.footer()["seen_share"], board.footer()["revision"]) == ("complete", 0.625, 2)
+
+
+def test_a_rerun_with_nothing_new_changes_no_byte(board):
+    board.show(pinned(1, at(9)))
+    first = board.read()
+    assert board.read(NEXT + timedelta(hours=3))["sha256"] == first["sha256"]
+    board.show(pinned(9, at(3, day=20)))
+    assert board.read(NEXT + timedelta(hours=9))["sha256"] == first["sha256"] == sha256_of(board.partition().path)
+    assert board.ids() == ["1"]
+
+
+def test_what_was_missed_between_two_readings_is_said(board):
+    board.show(pinned(1, at(0, day=18)), pinned(2, at(6)))
+    board.read(at(7))
+    board.show(pinned(3, at(12)))
+    assert board.read(at(18))["windows"][DAY.key]["seen_share"] == pytest.approx(13 / 24, abs=1e-4)
+    assert spans(board) == [("00:00", "07:00"), ("12:00", "18:00")]
+
+
+def test_a_window_that_is_not_over_is_open(board):
+    board.show(pinned(1, at(9, day=18)))
+    board.read(at(12))
+    assert (board.footer()["status"], board.ids()) == ("open", [])
+    board.read(NEXT)
+    assert (board.footer()["status"], board.footer()["revision"], board.footer()["seen_share"]) == ("complete", 1, 1.0)
+    assert board.lake.revisions() == []
+
+
+def test_a_window_that_has_not_begun_is_refused(board):
+    with pytest.raises(WindowError, match="begins at 2026-10-19T00:00Z"):
+        board.read(at(0))
+
+
+def test_a_window_out_of_sight_is_refused_not_empty(board):
+    board.show(pinned(1, at(9, day=20)))
+    with pytest.raises(WindowError, match=r"2026-10-19 is out of sight.*reaches back to 2026-10-20T09:00Z"):
+        board.read(at(10, day=20))
+    board.show()
+    with pytest.raises(WindowError, match="nothing with a date is shown"):
+        board.read(at(11, day=20))
+    assert not board.lake.exists(board.partition())
+
+
+def test_once_seen_a_window_may_go_out_of_sight(board):
+    board.show(pinned(1, at(9)))
+    board.read()
+    board.show(pinned(8, at(9, day=23)))
+    assert board.read(at(10, day=23))["rows"] == 1
+
+
+def test_the_first_text_stays_unless_a_later_edit_is_named(board):
+    board.show(pinned(1, at(9), "as it was"), pinned(2, at(9), "as it was", edited=at(10)))
+    board.read()
+    board.show(pinned(1, at(9), "touched in silence"), pinned(2, at(9), "older", edited=at(9, 30)))
+    board.read()
+    assert [row["text"] for row in board.rows()] == ["as it was", "as it was"]
+    board.show(pinned(1, at(9), "corrected", edited=at(11)), pinned(2, at(9), "corrected", edited=at(11)))
+    board.read()
+    assert [row["text"] for row in board.rows()] == ["corrected", "corrected"]
+    assert board.footer()["reason"] == "appended on sight"
+
+
+def test_nothing_new_is_asked_for_by_the_windows_own_reading(board):
+    """The platform's "not changed" means nothing new only for a window that was written from the same state."""
+    board.show(pinned(1, at(9)), pinned(2, at(0, 10, day=20)))
+    board.read(NEXT)
+    following = DAY.next()
+    board.read(at(1, day=21), windows=[following])
+    assert board.ids(following) == ["2"]
+    board.read(at(2, day=21))
+    assert board.ids() == ["1"]
+    assert board.asked_with == [None, None, "2"]
+
+
+def test_a_range_asks_once_and_trusts_only_what_all_windows_share(board):
+    days = parse_windows("2026-10-18..2026-10-19")
+    board.show(pinned(0, at(1, day=17)), pinned(1, at(9, day=18)), pinned(2, at(9)))
+    board.read(windows=days[1:])
+    board.read(windows=days)
+    assert (board.ids(days[0]), board.ids()) == (["1"], ["2"])
+    board.read(windows=days)
+    assert board.asked_with == [None, None, "2"]
+
+
+def test_an_address_that_changed_nothing_still_extends_what_was_seen(board):
+    board.show(pinned(1, at(9)))
+    board.read(at(10))
+    board.read(at(15))
+    assert board.asked_with == [None, "2"]
+    assert spans(board) == [("09:00", "15:00")]
