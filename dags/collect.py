@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Asset, CronPartitionTimetable, Param, task_group
+from groundswell_announce import AnnounceOperator
 from groundswell_operator import StageOperator
 
 from groundswell.config import load_params, load_settings
@@ -10,12 +11,13 @@ from groundswell.config import load_params, load_settings
 RUNBOOK = """
 ### What it does
 One run is one window (a UTC day, or an hour by `collect.window` in params.yaml). For every topic: its sources are collected at the
-same time, each in its own pool; annotations are fetched; Great Expectations validate; then the asset `posts` has the partition.
+same time, each in its own pool; annotations are fetched; Great Expectations validate; then `announce` tells the asset `posts`.
 
 ### Backfill
 `airflow backfill create --dag-id collect --from-date 2026-10-19 --to-date 2026-11-01 --max-active-runs 4`, or *Trigger → Backfill* here.
 Both ends are included. The DAG must not be paused. Windows that have a run are left out; `--reprocess-behavior completed` runs them
-again, which changes no byte of the lake unless the platform's content changed.
+again, which changes no byte of the lake unless the platform's content changed: then there is a revision, with the run's `reason`.
+With the parameter `no_downstream` nobody is told: `announce` is skipped, `monitor` does not start.
 One window: *Trigger → Single run* with its partition key, e.g. `2026-10-19`. Fewer sources or topics: the parameters.
 
 ### When it fails
@@ -31,6 +33,8 @@ Any task may be killed and cleared at any time: it ends in the same bytes.
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 """A DAG that has ended starts nothing by itself; backfills and triggers work as ever. The demo's fortnight has no yesterday to run for."""
+
+REASON = "{{ params.reason or ('backfill' if dag_run.run_type == 'backfill' else '') }}"
 
 settings = load_settings()
 params = load_params(settings)
@@ -55,6 +59,8 @@ with DAG(
     params={
         "topics": Param(sorted(topics), type="array", examples=sorted(topics), description="Topics to collect; empty: all."),
         "sources": Param(sources, type="array", examples=sources, description="Sources to collect from; empty: all."),
+        "reason": Param("", type="string", description="Why windows that are there are collected again: kept with what changed."),
+        "no_downstream": Param(False, type="boolean", description="Tell nobody: no event of posts, so nothing is monitored for it."),
     },
     default_args={"retries": 3, "retry_delay": timedelta(seconds=10), "retry_exponential_backoff": 2, "max_retry_delay": timedelta(minutes=10)},
     tags=["groundswell"],
@@ -67,7 +73,7 @@ with DAG(
             StageOperator(
                 task_id=f"collect_{source}",
                 stage="collect",
-                options={"source": source},
+                options={"source": source, "reason": REASON},
                 sources=topics,
                 pool=f"source_{source}",
                 retries=8,  # told waits count too
@@ -77,7 +83,8 @@ with DAG(
         ]
         annotate = StageOperator(task_id="annotate", stage="annotate", trigger_rule="none_failed_min_one_success", **shared)
         chosen = {"sources": "{{ params.sources | join(',') }}"}
-        validate = StageOperator(task_id="validate", stage="validate", options=chosen, outlets=[posts], **shared)
-        collects >> annotate >> validate
+        validate = StageOperator(task_id="validate", stage="validate", options=chosen, **shared)
+        announce = AnnounceOperator(task_id="announce", topic=name, unit=unit, outlets=[posts], map_index_template="{{ task.topic }}")
+        collects >> annotate >> validate >> announce
 
     topic.expand(name=sorted(topics))

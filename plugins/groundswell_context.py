@@ -6,7 +6,7 @@ has its events: whoever needs to know asks here.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from airflow.sdk.exceptions import AirflowFailException
 
@@ -30,6 +30,13 @@ def partition_of(context, unit: str = "day") -> str:
         return Window.of(_moment(run.run_after), unit).previous().key
     except WindowError as error:
         raise AirflowFailException(f"run {run.run_id}: {error}") from None
+
+
+def earlier_of(context, unit: str, days: int) -> str:
+    """The key of the windows of ``unit`` that lie ``days`` before the day of a run of days: that day, or all its hours."""
+    day = Window.parse(partition_of(context, "day")).start - timedelta(days=days)
+    first, last = Window.of(day, unit), Window.of(day + timedelta(hours=23), unit)
+    return first.key if first == last else f"{first}..{last}"
 
 
 def topic_of(params, events, default: str) -> str:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
-from groundswell_context import partition_of, topics_of
+from groundswell_context import earlier_of, partition_of, topics_of
 from groundswell_links import LINKS
 from groundswell_retry import AsTold, NotNow
 
@@ -41,8 +41,9 @@ class StageOperator(BaseOperator):
     """Run ``stage`` on ``topic``.
 
     ``options`` are its further options by name (``{"source": "steam"}`` → ``--source steam``; one that renders empty is left out).
-    ``windowed``: it gets the run's window as ``--window``. ``sources``: topic → its sources; the task skips itself where its
-    source is none of its topic's, or where the run's events or its ``topics`` / ``sources`` parameters leave it out.
+    ``windowed``: it gets the run's window as ``--window``; with ``days_back`` the windows of the day so many days earlier. ``sources``:
+    topic → its sources; the task skips itself where its source is none of its topic's, or where the run's events or its
+    ``topics`` / ``sources`` parameters leave it out.
     """
 
     template_fields = ("topic", "options")
@@ -50,7 +51,16 @@ class StageOperator(BaseOperator):
     ui_color = "#dbe9f4"
 
     def __init__(
-        self, *, stage: str, topic: str = "", options: dict | None = None, windowed: bool = False, unit: str = "day", sources=None, **kwargs
+        self,
+        *,
+        stage: str,
+        topic: str = "",
+        options: dict | None = None,
+        windowed: bool = False,
+        unit: str = "day",
+        days_back: int = 0,
+        sources=None,
+        **kwargs,
     ):
         super().__init__(**{"retry_policy": AsTold(), **kwargs})
         self.stage = stage
@@ -58,6 +68,7 @@ class StageOperator(BaseOperator):
         self.options = options or {}
         self.windowed = windowed
         self.unit = unit
+        self.days_back = days_back
         self.sources = sources
         self.report: dict = {}
         self._process: subprocess.Popen | None = None
@@ -65,7 +76,7 @@ class StageOperator(BaseOperator):
     def execute(self, context):
         self._skip_unless_wanted(context)
         command = self.command(context)
-        self.report = {"stage": self.stage, "topic": self.topic, "window": partition_of(context, self.unit) if self.windowed else ""}
+        self.report = {"stage": self.stage, "topic": self.topic, "window": self._window(context) if self.windowed else ""}
         self.log.info("Running: %s", shlex.join(command))
         code, output, errors = self._run(command)
         if code:
@@ -75,17 +86,21 @@ class StageOperator(BaseOperator):
             event = context["outlet_events"][asset]
             event.extra = event_of(self.report)
             if self.windowed:
-                event.add_partitions(partition_of(context, self.unit))
-        return brief(self.report)
+                event.add_partitions(self._window(context))
+        tried = {"try_number": context["ti"].try_number} if "ti" in context else {}
+        return {**brief(self.report), **tried}
 
     def command(self, context) -> list[str]:
         """The command line of this task."""
         interpreter = shlex.split(os.environ.get(_INTERPRETER, "")) or [sys.executable]
         options = {"topic": self.topic, **self.options}
         if self.windowed:
-            options["window"] = partition_of(context, self.unit)
+            options["window"] = self._window(context)
         words = [word for name, value in options.items() if value not in (None, "", "None") for word in (f"--{name}", str(value))]
         return [*interpreter, "-m", "groundswell.cli", self.stage, *words]
+
+    def _window(self, context) -> str:
+        return earlier_of(context, self.unit, self.days_back) if self.days_back else partition_of(context, self.unit)
 
     def on_kill(self) -> None:
         """End the stage with everything that it started: asked first, made after a grace."""
@@ -156,8 +171,9 @@ def brief(report: dict) -> dict:
 def event_of(report: dict) -> dict:
     """What an asset event says of the report that it stands for: its plain values (topic, window, counts), and of each valid
     partition its rows and hashes."""
-    plain = {name: value for name, value in report.items() if isinstance(value, str | int | float)}
-    partitions = report.get("partitions") or {}
+    plain = {name: value for name, value in report.items() if isinstance(value, str | int | float) and value != _LEFT_OUT}
+    partitions = report.get("partitions")
+    partitions = partitions if isinstance(partitions, dict) else {}  # an XCom leaves out what is too large
     valid = {key: layers["valid"] for key, layers in partitions.items() if isinstance(layers, dict) and "valid" in layers}
     return {**plain, "partitions": valid} if valid else plain
 

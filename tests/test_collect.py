@@ -153,6 +153,20 @@ def test_likes_that_moved_make_no_revision(tmp_path):
     assert run("hackernews", tmp_path, transport=platform(99))["sha256"] == first["sha256"]
 
 
+def test_a_text_that_moved_is_a_revision_with_the_callers_reason(tmp_path):
+    def platform(title):
+        hit = {"objectID": "1", "author": "a", "created_at_i": int(DAY.start.timestamp()), "title": title}
+        return httpx2.MockTransport(lambda request: httpx2.Response(200, json={"hits": [hit], "nbHits": 1, "nbPages": 1}))
+
+    first = run("hackernews", tmp_path, transport=platform("a joy"))
+    again = run("hackernews", tmp_path, transport=platform("a joy"), reason="recollect D-1")
+    assert (again["windows"], again["windows"][DAY.key]["revision"]) == (first["windows"], 1)
+    run("hackernews", tmp_path, transport=platform("no joy any more"), reason="recollect D-3")
+    run("hackernews", tmp_path, transport=platform("no joy at all"))
+    lake = Lake(tmp_path / "lake")
+    assert [(line["revision"], line["reason"]) for line in lake.revisions()] == [(2, "recollect D-3"), (3, "collected again")]
+
+
 def test_no_text_and_no_author_is_logged(url, tmp_path, caplog):
     caplog.set_level("DEBUG", logger="groundswell")
     run("steam", tmp_path, url=url)

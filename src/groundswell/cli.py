@@ -30,14 +30,19 @@ ByOption = Annotated[str, typer.Option("--by", help="Who decides: goes into the 
 
 
 @app.command()
-def collect(source: Annotated[str, typer.Option(help="replay, hackernews, steam …")], window: WindowOption, topic: TopicOption = None) -> None:
+def collect(
+    source: Annotated[str, typer.Option(help="replay, hackernews, steam …")],
+    window: WindowOption,
+    topic: TopicOption = None,
+    reason: Annotated[str, typer.Option(help="Why a window that is there is collected again: kept with the revision, if it is one.")] = "",
+) -> None:
     """Fetch the posts of a window into lake/raw."""
     settings, params = _configured()
     windows = parse_windows(window)
     from groundswell.collect import collect as stage
 
     name, wanted = params.topic_named(topic)
-    _report(stage(source, name, wanted, windows, settings=settings, params=params.collect, now=_now()))
+    _report(stage(source, name, wanted, windows, settings=settings, params=params.collect, now=_now(), reason=reason))
 
 
 @app.command()

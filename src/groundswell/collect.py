@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_AGAIN = "collected again"
+
 
 def collect(
     source: str,
@@ -47,9 +49,12 @@ def collect(
     settings: Settings,
     params: CollectParams,
     now: datetime,
+    reason: str = "",
     transport: BaseTransport | None = None,
 ) -> dict:
-    """Fetch every window's posts into ``lake/raw``; the report has rows, sha256 and drops a window, requests, retries and what was paid.
+    """Fetch every window's posts into ``lake/raw``; the report has rows, sha256, revision and drops a window, requests, retries, what was paid.
+
+    ``reason`` is why a window that is there already is collected again: kept with its revision, where its content changed.
 
     ``now`` only decides whether a window may be had. Errors: `UnknownName`, `ParamsError`, `WindowError` (nothing was tried); `SourceError`,
     `CorpusError` (windows before the failing one are whole, it and those after it are as they were).
@@ -62,8 +67,8 @@ def collect(
     names = {key_id(key): Pseudonyms(key, source, network.authors(section)) for key in settings.keys_for_pseudonyms()}
     tombstones = Tombstones(settings)
     with Http(attempts=params.attempts, longest_wait_seconds=params.longest_wait_seconds, transport=transport) as http:
-        job = _Job(network, topic_name, Lake(settings.lake), names, tombstones, now)
         spans = _spans(network, windows)
+        job = _Job(network, topic_name, Lake(settings.lake), names, tombstones, now, reason or _AGAIN)
         readings = (Reading(section, start, end, settings, params, http, known=job.known(windows)) for start, end in spans)
         written = {}
         for window, rows, dropped, reading in _by_window(network, job, readings, windows):
@@ -166,6 +171,7 @@ class _Job:
     """The pseudonyms by the id of their key, the key in use first."""
     tombstones: Tombstones
     now: datetime
+    reason: str
     version: str = field(init=False)
     _chosen: dict[Window, Pseudonyms] = field(default_factory=dict)
 
@@ -234,8 +240,9 @@ class _Job:
         if self.network.is_on_sight:
             described = self._append(window, kept, metadata, reading)
         else:
-            described = self.tombstones.publish(self.lake, self._partition(window), pa.Table.from_pylist(kept, schema=POST), metadata)
-        facts = {name: described[name] for name in ("rows", "sha256", "seen_share") if name in described}
+            table = pa.Table.from_pylist(kept, schema=POST)
+            described = self.tombstones.publish(self.lake, self._partition(window), table, metadata, reason=self.reason)
+        facts = {name: described[name] for name in ("rows", "sha256", "revision", "seen_share") if name in described}
         return {"window": window.key, **facts, "dropped": dict(+dropped)}
 
     def _append(self, window: Window, rows: list[dict], metadata: dict, reading: Reading) -> dict:

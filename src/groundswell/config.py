@@ -69,6 +69,8 @@ class CollectParams(Section):
     page_size: int = Field(100, ge=1, le=1000)
     attempts: int = Field(5, ge=1)  # per request, with exponential waits or the server's own word
     longest_wait_seconds: float = Field(60, gt=0)
+    recollect_days: list[Annotated[int, Field(ge=1)]] = [1, 3]
+    """So many days after its first collection a day is collected again, for late posts, edits and deletions."""
 
 
 class AnnotateParams(Section):

@@ -45,7 +45,10 @@ class _Raw:
 
 
 def validate(topic: str, sources: Sequence[str], windows: Sequence[Window], *, settings: Settings, params: ValidateParams) -> dict:
-    """Validate ``windows`` (in order) of ``topic``; returns the report. `LakeError` names a raw partition that is not there."""
+    """Validate ``windows`` (in order) of ``topic``; returns the report, and under ``changed`` the valid partitions that are new or revised.
+
+    A revision has the reason of its raw partition. `LakeError` names a raw partition that is not there.
+    """
     from groundswell.expectations import check, partition_rules, row_rules
 
     if not sources:
@@ -58,12 +61,18 @@ def validate(topic: str, sources: Sequence[str], windows: Sequence[Window], *, s
     summary = _summary(raws, frame, reasons, params)
     tables = check("partitions", partition_rules(params), summary)
     failures = _failures(tables.broken, raws, summary, params)
+    before = {raw.partition.key: _valid_content(lake, raw.partition) for raw in raws}
     written = _write(lake, raws, reasons, {failure["window"] for failure in failures}, tombstones)
     report = _report(topic, windows, raws, reasons, summary, failures, written, {"posts": rows, "partitions": tables})
     _publish(report, settings)
     if failures:
         raise ValidationFailed(_explain(report, settings))
-    return report
+    return report | {"changed": [raw.partition.key for raw in raws if _valid_content(lake, raw.partition) != before[raw.partition.key]]}
+
+
+def _valid_content(lake: Lake, raw: Partition) -> str | None:
+    valid = lake.partition("valid", raw.source, raw.topic, raw.window)
+    return lake.metadata(valid).get("content_sha256") if lake.exists(valid) else None
 
 
 def _read(lake: Lake, partition: Partition, tombstones: Tombstones) -> _Raw:
@@ -200,9 +209,10 @@ def _write_partition(lake: Lake, raw: _Raw, named: pa.Array, tombstones: Tombsto
     aside = raw.table.append_column("reason", named).filter(named.is_valid()).cast(_QUARANTINE)
     valid = raw.table.filter(named.is_null()).cast(POST)
     key = (raw.partition.source, raw.partition.topic, raw.partition.window)
+    reason = raw.described.get("reason") or "validated again"
     return {
-        "quarantine": _facts(tombstones.publish(lake, lake.partition("quarantine", *key), aside, metadata)),
-        "valid": _facts(tombstones.publish(lake, lake.partition("valid", *key), valid, metadata)),
+        "quarantine": _facts(tombstones.publish(lake, lake.partition("quarantine", *key), aside, metadata, reason=reason)),
+        "valid": _facts(tombstones.publish(lake, lake.partition("valid", *key), valid, metadata, reason=reason)),
     }
 
 

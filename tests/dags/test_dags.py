@@ -14,7 +14,7 @@ def tasks(read, dag):
 
 def test_every_file_reads_without_an_error(read):
     assert read["errors"] == {}
-    assert set(read["dags"]) == {path.stem for path in (PROJECT / "dags").glob("*.py")} == {"collect", "monitor", "retrain"}
+    assert set(read["dags"]) == {path.stem for path in (PROJECT / "dags").glob("*.py")} == {"collect", "monitor", "recollect", "retrain"}
 
 
 def test_reading_is_quick_and_light(read):
@@ -22,7 +22,7 @@ def test_reading_is_quick_and_light(read):
     assert all(seconds < 2 for seconds in read["seconds"].values()), read["seconds"]
 
 
-@pytest.mark.parametrize("dag", ["collect", "monitor", "retrain"])
+@pytest.mark.parametrize("dag", ["collect", "monitor", "recollect", "retrain"])
 def test_a_dag_has_a_runbook_and_never_catches_up(read, dag):
     assert "### When it fails" in read["dags"][dag]["doc"]
     assert read["dags"][dag]["catchup"] is False
@@ -35,8 +35,19 @@ def test_collect_validates_what_all_sources_brought_and_announces_it(read):
     assert all(found[f"topic.collect_{source}"]["pool"] == f"source_{source}" for source in sources)
     assert found["topic.annotate"]["upstream"] == sorted(f"topic.collect_{source}" for source in sources)
     assert found["topic.validate"]["upstream"] == ["topic.annotate"]
-    assert [name for name, task in found.items() if task["outlets"] == ["posts"]] == ["topic.validate"]
+    assert [name for name, task in found.items() if task["outlets"] == ["posts"]] == ["topic.announce"]
+    assert found["topic.announce"]["upstream"] == ["topic.validate"]
     assert read["dags"]["collect"]["max_active_runs"] == 4
+
+
+def test_recollect_reads_again_what_a_platform_may_have_changed_and_announces_it(read):
+    found = tasks(read, "recollect")
+    assert {name for name in found if "collect_" in name} == {
+        f"back_{days}.collect_{source}" for days in (1, 3) for source in ("hackernews", "steam")
+    }
+    assert found["back_3.validate"]["upstream"] == ["back_3.annotate"]
+    assert [name for name, task in found.items() if task["outlets"]] == ["back_1.announce", "back_3.announce"]
+    assert (read["dags"]["recollect"]["key_format"], read["dags"]["recollect"]["max_active_runs"]) == ("%Y-%m-%d", 1)
 
 
 def test_every_pool_is_one_that_the_stack_makes(read):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
-from groundswell_context import partition_of, topic_of, topics_of
+from groundswell_context import earlier_of, partition_of, topic_of, topics_of
 
 from tests.dags.airflow_home import PROJECT
 
@@ -43,6 +43,11 @@ def test_the_window_of_a_run(run, key):
 def test_an_hour_when_windows_are_hours():
     assert partition_of(run_with(run_after=datetime(2026, 10, 20, 0, 30, tzinfo=UTC)), "hour") == "2026-10-19T23"
     assert partition_of(run_with(partition_key="2026-10-19T05"), "hour") == "2026-10-19T05"
+
+
+@pytest.mark.parametrize(("unit", "key"), [("day", "2026-10-16"), ("hour", "2026-10-16T00..2026-10-16T23")])
+def test_the_windows_of_an_earlier_day(unit, key):
+    assert earlier_of(run_with(partition_key="2026-10-19"), unit, 3) == key
 
 
 @pytest.mark.parametrize(("key", "unit"), [("2026-10-19T05", "day"), ("2026-10-19", "hour")])

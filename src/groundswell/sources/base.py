@@ -139,6 +139,11 @@ class Source:
     def is_on_sight(self) -> bool:
         return self.reads == "append on sight"
 
+    def can_be_read_again_after(self, days: int) -> bool:
+        """Whether a day can be collected once more so many days after its first collection, and could bring something else then."""
+        reaches = self.look_back is None or self.look_back >= timedelta(days=days + 2)
+        return reaches and self.reads not in ("file", "append on sight")
+
     def authors(self, section) -> list[tuple[str, ...]]:
         """The parts of each of `author_paths`; where a topic's ``section`` itself maps a column to ``author``, that one too."""
         column = getattr(section, "columns", {}).get("author")

@@ -1,0 +1,83 @@
+"""recollect: the DAG that collects recent days once more, for posts that came late, were edited or deleted."""
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import DAG, Asset, CronPartitionTimetable, task_group
+from groundswell_announce import AnnounceOperator
+from groundswell_operator import StageOperator
+
+from groundswell.config import load_params, load_settings
+from groundswell.sources import source_named
+
+RUNBOOK = """
+### What it does
+One run is one UTC day D, at 06:00 of the day after. The days 1 and 3 before D (`collect.recollect_days` in params.yaml) are collected
+again from every platform that still answers for them, and validated again. What changed is a *revision* with the reason
+`recollect D-1` or `recollect D-3`, and is announced by `posts`; where nothing changed, no byte does, and `announce` skips itself.
+Corpora are files, and feeds show only what they have now: both are left out.
+
+### When it fails
+- `collect` failed: as in the DAG `collect`. A day that is missed here is collected again by its other turn, or by a backfill.
+- `validate` failed and names a partition that is not in the lake: that source was never collected for that day. Backfill it, clear this.
+- A day that is beyond a platform's look-back by now can't be had any more: mark the task as success.
+
+By hand: *Trigger* with the partition key D.
+"""
+
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+"""As in collect: the demo starts nothing by itself."""
+
+settings = load_settings()
+params = load_params(settings)
+unit = params.collect.window
+topics = {name: topic.sources for name, topic in params.topics.items()}
+posts = Asset("posts")
+
+
+def sources_after(days):
+    return [name for name in sorted({each for named in topics.values() for each in named}) if source_named(name).can_be_read_again_after(days)]
+
+
+with DAG(
+    "recollect",
+    description="Recent days once more: late posts, edits, deletions",
+    doc_md=RUNBOOK,
+    schedule=CronPartitionTimetable("0 6 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d"),
+    end_date=LONG_AGO if settings.is_demo else None,
+    catchup=False,
+    max_active_runs=1,
+    default_args={"retries": 3, "retry_delay": timedelta(seconds=30), "retry_exponential_backoff": 2, "max_retry_delay": timedelta(minutes=10)},
+    tags=["groundswell"],
+) as dag:
+    for days in params.collect.recollect_days:
+        if not sources_after(days):
+            continue
+
+        @task_group(group_id=f"back_{days}")
+        def back(name, days=days):
+            shared = {"topic": name, "windowed": True, "unit": unit, "days_back": days, "map_index_template": "{{ task.topic }}"}
+            collects = [
+                StageOperator(
+                    task_id=f"collect_{source}",
+                    stage="collect",
+                    options={"source": source, "reason": f"recollect D-{days}"},
+                    sources=topics,
+                    pool=f"source_{source}",
+                    **{**shared, "retries": 8},
+                )
+                for source in sources_after(days)
+            ]
+            annotate = StageOperator(task_id="annotate", stage="annotate", trigger_rule="none_failed_min_one_success", **shared)
+            validate = StageOperator(task_id="validate", stage="validate", **shared)
+            announce = AnnounceOperator(
+                task_id="announce",
+                topic=name,
+                unit=unit,
+                days_back=days,
+                only_news=True,
+                outlets=[posts],
+                map_index_template="{{ task.topic }}",
+            )
+            collects >> annotate >> validate >> announce
+
+        back.expand(name=sorted(topics))

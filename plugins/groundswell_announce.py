@@ -1,0 +1,52 @@
+"""The announcement of a window: the event of the asset `posts` that wakes whoever works on it.
+
+Reads the report of the window's `validate`; writes the event, with the window as its partition. A task of its own, so that a run
+can leave it out and everybody sees that it did: Airflow sends an event for every asset of a task that succeeded, and for none of
+one that was skipped. Refuses nothing.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
+from groundswell_context import earlier_of, partition_of
+from groundswell_operator import event_of
+
+from groundswell.window import parse_windows
+
+
+class AnnounceOperator(BaseOperator):
+    """Announce what the task ``validate`` beside this one reported.
+
+    Skips itself where the run's parameter ``no_downstream`` says so. ``days_back`` as in `StageOperator`. ``only_news``: it tells only of
+    windows in which validation made or revised something, and skips itself where there are none; in doubt (a second try: the first
+    may have died between its work and its word) it tells of all.
+    """
+
+    template_fields = ("topic",)
+
+    def __init__(self, *, topic: str = "", unit: str = "day", days_back: int = 0, only_news: bool = False, **kwargs):
+        super().__init__(**kwargs)
+        self.topic = topic
+        self.unit = unit
+        self.days_back = days_back
+        self.only_news = only_news
+
+    def execute(self, context):
+        if context["params"].get("no_downstream"):
+            raise AirflowSkipException("this run's parameter no_downstream is set: nobody is told")
+        ti = context["ti"]
+        found = ti.xcom_pull(task_ids=ti.task_id.replace("announce", "validate"), map_indexes=ti.map_index) or {}
+        windows = self._news(found, context) if self.only_news else [partition_of(context, self.unit)]
+        if not windows:
+            raise AirflowSkipException("validation changed nothing: there is no news")
+        for asset in self.outlets:
+            event = context["outlet_events"][asset]
+            event.extra = event_of(found)
+            event.add_partitions(windows)
+        return windows
+
+    def _news(self, found: dict, context) -> list[str]:
+        if found.get("try_number", 1) > 1:
+            return [window.key for window in parse_windows(earlier_of(context, self.unit, self.days_back))]
+        return sorted({key.rpartition("/")[2] for key in found.get("changed", ())})
