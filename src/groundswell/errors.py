@@ -75,6 +75,10 @@ class QuotaSpent(SourceError):
     exit_code = 77
 
 
+class StorageError(GroundswellError):
+    """A file can't be written: the disk is full, read-only or another's. What lay there is as it was."""
+
+
 class LakeError(GroundswellError):
     """A partition is missing, damaged, or not what its footer says."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import hashlib
 import json
 import os
@@ -10,6 +11,8 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from groundswell.errors import StorageError
 
 _HERE = -100  # AT_FDCWD
 _EXCHANGE = 2  # RENAME_EXCHANGE, renameat2(2): Linux 3.15, glibc 2.28
@@ -29,10 +32,33 @@ class replacing:  # noqa: N801 - reads as a verb: with replacing(path) as beside
     def __exit__(self, kind, error, trace) -> None:
         if kind is not None:
             self.beside.unlink(missing_ok=True)
+            raise_for_storage(error, self.path)
             return
-        fsync(self.beside)
-        os.replace(self.beside, self.path)
-        fsync(self.path.parent)
+        try:
+            fsync(self.beside)
+            os.replace(self.beside, self.path)
+            fsync(self.path.parent)
+        except OSError as failed:
+            self.beside.unlink(missing_ok=True)
+            raise_for_storage(failed, self.path)
+            raise
+
+
+_STORAGE = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some of the quota",
+    errno.EFBIG: "raise the limit on a file's size (ulimit -f)",
+    errno.EROFS: "mount it for writing, or set GROUNDSWELL_HOME to a folder that can be written",
+    errno.EACCES: "give this user the right to write there, or set GROUNDSWELL_HOME",
+    errno.EIO: "look after the disk",
+}
+
+
+def raise_for_storage(error: BaseException | None, path: Path) -> None:
+    """`StorageError` for an ``error`` that says that ``path`` can't be written; nothing for any other."""
+    if isinstance(error, OSError) and error.errno in _STORAGE:
+        what = os.strerror(error.errno)
+        raise StorageError(f"{path} can't be written ({what}): {_STORAGE[error.errno]} and run it again; what lay there is as it was") from error
 
 
 def write_json(value, path: Path) -> None:
