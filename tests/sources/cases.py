@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import httpx2
 
 from groundswell.config import Topic
+from groundswell.sources.bluesky import BlueskyTopic
 from groundswell.sources.hackernews import HackerNewsTopic
 from groundswell.sources.replay import ReplayTopic
 from groundswell.sources.steam import SteamTopic
-from groundswell.sources.x import XTopic
 
 
 class Case:
@@ -90,6 +90,56 @@ class Steam(Case):
     )
 
 
+class Bluesky(Case):
+    name = "bluesky"
+
+    def topic(self, home):
+        return Topic(bluesky=BlueskyTopic(query="game"))
+
+    def record(self, post):
+        did, uri = f"did:plc:{post['author']}", f"at://did:plc:{post['author']}/app.bsky.feed.post/"
+        created = datetime.fromtimestamp(post["at"], UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        mention = {"$type": "app.bsky.richtext.facet#mention", "did": did}
+        return {
+            "uri": f"{uri}{post['id']}",
+            "author": {
+                "did": did,
+                "handle": f"{post['author']}",
+                "displayName": f"{post['author']} the First",
+                "avatar": f"https://x.example/{did}@jpeg",
+            },
+            "record": {
+                "text": post["text"],
+                "createdAt": created,
+                "langs": ["en"],
+                "facets": [{"index": {"byteStart": 0, "byteEnd": 1}, "features": [mention]}],
+                "reply": {"parent": {"uri": f"{uri}1"}, "root": {"uri": f"{uri}0"}},
+            },
+            "embed": {"record": {"uri": f"{uri}2", "author": {"handle": post["author"]}}},
+            "likeCount": 2,
+        }
+
+    def given_id(self, post_id):
+        return post_id.rsplit("/", 1)[1]
+
+    def transport(self, records, home):
+        def handler(request):
+            is_login = request.url.path.endswith("createSession")
+            return answer({"accessJwt": "sim.token"} if is_login else {"posts": records})
+
+        return httpx2.MockTransport(handler)
+
+    broken = (
+        ("no_id", {"uri": None}),
+        ("no_id", {"uri": "https://x.example/1"}),
+        ("bad_time", {"record": {"text": "no time"}}),
+        ("bad_time", {"record": {"createdAt": "soon"}}),
+        ("bad_time", {"record": {"createdAt": "0001-01-01T00:00:00+23:59"}}),
+        ("bad_time", {"record": None}),
+        ("hidden", {"labels": [{"val": "spam"}]}),
+    )
+
+
 class Replay(Case):
     """JSONL, because it can hold what CSV can't: lone surrogates."""
 
@@ -109,39 +159,7 @@ class Replay(Case):
         (home / "corpus.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
 
 
-class X(Case):
-    """The archive, because the windows of the contract are older than a week."""
-
-    name = "x"
-
-    def topic(self, home):
-        return Topic(x=XTopic(query="game", access="archive", max_usd_per_window=50, max_usd_per_run=50, seconds_apart=0))
-
-    def record(self, post):
-        return {
-            "id": post["id"],
-            "edit_history_tweet_ids": [post["id"]],
-            "author_id": post["author"],
-            "created_at": datetime.fromtimestamp(post["at"], UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z"),
-            "text": post["text"],
-            "lang": "en",
-            "entities": {"mentions": [{"start": 0, "end": 9, "username": post["author"], "id": post["author"]}]},
-            "public_metrics": {"like_count": 2, "retweet_count": 1, "reply_count": 0},
-        }
-
-    def body(self, records):
-        return ({"data": records} if records else {}) | {"meta": {"result_count": len(records)}}
-
-    broken = (
-        ("no_id", {"id": None}),
-        ("no_id", {"id": {}}),
-        ("bad_time", {"created_at": "yesterday"}),
-        ("bad_time", {"created_at": 1_792_404_000}),
-        ("bad_time", {"created_at": None}),
-    )
-
-
-CASES = (HackerNews(), Steam(), X(), Replay())
+CASES = (HackerNews(), Steam(), Bluesky(), Replay())
 
 
 def answer(body):

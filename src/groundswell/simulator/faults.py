@@ -20,9 +20,9 @@ HEADER = "x-simulator-fault"
 PLATFORMS = (*content.PLATFORMS, "annotations")
 WAIT_SECONDS = 1
 
-IN_PAGE = ("empty-page", "same-cursor", "repeated-page", "usage-capped", "expired-token")
-"""Faults that a platform's own page makes: Steam's false end, its cursor that comes back, a page that is delivered twice, X's monthly
-cap, a token that is no longer good. A platform without the habit answers as ever."""
+IN_PAGE = ("empty-page", "same-cursor", "repeated-page", "expired-token")
+"""Faults that a platform's own page makes: Steam's false end, its cursor that comes back, a page that is delivered twice; a token that has
+run out, in its own words."""
 
 
 def _when(kind: str) -> dict[str, str]:

@@ -14,10 +14,10 @@ from groundswell.sources.base import Source
 
 GROUP = "groundswell.sources"
 SOURCES = {
+    "bluesky": "groundswell.sources.bluesky:SOURCE",
     "hackernews": "groundswell.sources.hackernews:SOURCE",
     "replay": "groundswell.sources.replay:SOURCE",
     "steam": "groundswell.sources.steam:SOURCE",
-    "x": "groundswell.sources.x:SOURCE",
 }
 """Name → module and attribute of our own sources; imported only when one is asked for."""
 
