@@ -40,9 +40,6 @@ def settings_at(url, home):
         pseudonym_key=KEY,
         hackernews_url=f"{url}/hackernews",
         steam_url=f"{url}/steam",
-        bluesky_url=f"{url}/bluesky",
-        bluesky_handle="collector.example.social",
-        bluesky_app_password="an-app-password-of-the-tests",
         annotator_url=f"{url}/annotations",
     )
 

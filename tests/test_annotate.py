@@ -62,7 +62,7 @@ def test_a_share_of_the_unlabelled_posts_is_labelled(collected):
 
 def test_the_same_question_has_the_same_answer(collected):
     params = AnnotateParams(share=0.4, seed=3)
-    path = Lake(collected.lake).partition("labels", "steam", "games", DAY).path
+    path = collected.lake / Lake(collected.lake).partition("labels", "steam", "games", DAY).name
     found = []
     for _ in range(2):
         path.unlink(missing_ok=True)
@@ -75,15 +75,15 @@ def test_what_validate_leaves_changes_no_label(collected):
     """The first time a window is annotated before it is validated, every later time after."""
     annotate("games", [DAY], settings=collected, params=AnnotateParams())
     lake = Lake(collected.lake)
-    before = sha256_of(lake.partition("labels", "hackernews", "games", DAY).path)
+    before = lake.sha256(lake.partition("labels", "hackernews", "games", DAY))
     raw = lake.read(lake.partition("raw", "hackernews", "games", DAY))
     valid = lake.partition("valid", "hackernews", "games", DAY)
     lake.write(valid, raw.slice(0, 20), {"window": DAY.key})
     try:
         annotate("games", [DAY], settings=collected, params=AnnotateParams())
     finally:
-        valid.path.unlink()
-    assert sha256_of(lake.partition("labels", "hackernews", "games", DAY).path) == before
+        lake.remove(valid)
+    assert lake.sha256(lake.partition("labels", "hackernews", "games", DAY)) == before
 
 
 def test_annotators_err_at_the_rate_that_is_set(collected):
@@ -111,7 +111,7 @@ def test_a_window_without_posts_is_refused(collected):
 
 
 def test_a_damaged_window_is_said(collected):
-    path = Lake(collected.lake).partition("raw", "steam", "games", DAY).path
+    path = collected.lake / Lake(collected.lake).partition("raw", "steam", "games", DAY).name
     whole = path.read_bytes()
     path.write_bytes(whole[:4] + b"\x00" * 400 + whole[404:])
     try:

@@ -14,8 +14,7 @@ import pytest
 from groundswell.collect import collect
 from groundswell.config import CollectParams, Settings, Topic
 from groundswell.errors import NotSettled, ParamsError, SourceError, UnknownName, WindowError
-from groundswell.files import sha256_of
-from groundswell.lake import Lake, footer
+from groundswell.lake import Lake
 from groundswell.sources.base import Source
 from groundswell.sources.hackernews import HackerNewsTopic
 from groundswell.sources.replay import ReplayTopic
@@ -119,8 +118,9 @@ def test_without_a_key_of_ones_own_nothing_is_collected(tmp_path):
 def test_the_report_says_what_lies_in_the_lake(url, tmp_path, source):
     report = run(source, tmp_path, url=url)
     partition = Lake(tmp_path / "lake").partition("raw", source, "games", DAY)
-    known = footer(partition.path)
-    assert report["sha256"] == sha256_of(partition.path) == report["windows"][DAY.key]["sha256"]
+    lake = Lake(tmp_path / "lake")
+    known = lake.metadata(partition)
+    assert report["sha256"] == lake.sha256(partition) == report["windows"][DAY.key]["sha256"]
     assert report["rows"] == known["rows"] > 50
     assert (known["status"], known["window"], known["connector_version"]) == ("complete", DAY.key, f"{source}-1")
     assert (report["stage"], report["source"], report["topic"], report["window"], report["retries"]) == ("collect", source, "games", DAY.key, 0)
@@ -208,7 +208,7 @@ def test_killed_at_any_point_and_run_again_it_ends_in_the_same_bytes(tmp_path):
         pass
     killed.send_signal(signal.SIGKILL)
     killed.wait()
-    assert all(expected[partition.window.key]["sha256"] == sha256_of(partition.path) for partition in lake.partitions("raw"))
+    assert all(expected[partition.window.key]["sha256"] == lake.sha256(partition) for partition in lake.partitions("raw"))
     again = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert json.loads(again.stdout)["windows"] == expected
 

@@ -53,7 +53,7 @@ def test_a_partition_that_is_not_complete_is_a_hole(tmp_path):
 
 def test_a_damaged_file_is_named(tmp_path):
     settings = lake_with(tmp_path)
-    path = Lake(settings.lake).partition("valid", "steam", "games", WINDOWS[0]).path
+    path = settings.lake / Lake(settings.lake).partition("valid", "steam", "games", WINDOWS[0]).name
     path.write_bytes(b"half of a fi")
     with pytest.raises(LakeError, match=str(path)):
         coverage("games", ["replay", "steam"], WINDOWS, settings=settings)

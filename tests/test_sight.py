@@ -9,7 +9,6 @@ import pytest
 from groundswell.collect import collect
 from groundswell.config import CollectParams, Section, Topic
 from groundswell.errors import WindowError
-from groundswell.files import sha256_of
 from groundswell.lake import Lake
 from groundswell.sources.base import Found, Shown, Source
 from groundswell.window import Window, parse_windows
@@ -101,7 +100,7 @@ def test_a_rerun_with_nothing_new_changes_no_byte(board):
     first = board.read()
     assert board.read(NEXT + timedelta(hours=3))["sha256"] == first["sha256"]
     board.show(pinned(9, at(3, day=20)))
-    assert board.read(NEXT + timedelta(hours=9))["sha256"] == first["sha256"] == sha256_of(board.partition().path)
+    assert board.read(NEXT + timedelta(hours=9))["sha256"] == first["sha256"] == board.lake.sha256(board.partition())
     assert board.ids() == ["1"]
 
 

@@ -1,7 +1,5 @@
 """tombstones: who was erased stays out of every publish, before it and after it, under every key; nothing in the file says who it was."""
 
-import os
-
 import pyarrow as pa
 import pytest
 
@@ -137,6 +135,6 @@ def test_windows_that_are_there_keep_the_pseudonyms_of_their_key(tmp_path):
     lake = Lake(new.lake)
     partition = lake.partition("raw", "replay", "games", DAY)
     assert lake.metadata(partition)["pseudonym_key"] == key_id(KEYS[0].encode())
-    os.remove(partition.path)
+    lake.remove(partition)
     collected(new)
     assert set(lake.read(partition)["author"].to_pylist()) == {Pseudonyms(KEYS[1].encode(), "replay").of(name) for name in ("otter_77", "heron_12")}

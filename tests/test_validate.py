@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from groundswell.config import Settings, ValidateParams
 from groundswell.errors import LakeError, UsageError, ValidationFailed
-from groundswell.lake import Lake, footer
+from groundswell.lake import Lake
 from groundswell.schema import POST, QUARANTINE
 from groundswell.validate import validate
 from groundswell.window import Window, parse_windows
@@ -114,9 +114,9 @@ def test_layers_have_their_schema_and_footer(broken):
     settings, report = broken
     lake = Lake(settings.lake)
     valid, aside = (lake.partition(name, "replay", "games", DAY) for name in ("valid", "quarantine"))
-    assert pq.read_schema(valid.path).remove_metadata() == POST
-    assert pq.read_schema(aside.path).names == QUARANTINE.names
-    facts = footer(valid.path)
+    assert pq.read_schema(lake.address(valid)).remove_metadata() == POST
+    assert pq.read_schema(lake.address(aside)).names == QUARANTINE.names
+    facts = lake.metadata(valid)
     assert (facts["window"], facts["status"], facts["connector_version"], facts["rows"]) == (DAY.key, "complete", "1", 50)
     assert report["partitions"]["replay/games/2026-10-19"]["valid"] == {
         key: lake.describe(valid)[key] for key in ("rows", "sha256", "content_sha256")
@@ -209,7 +209,8 @@ def test_an_empty_window_is_an_empty_file(settings):
     put(settings, [])
     report = run(settings)
     assert layer(settings, "valid") == [] and report["success"]
-    assert footer(Lake(settings.lake).partition("valid", "replay", "games", DAY).path)["status"] == "complete"
+    lake = Lake(settings.lake)
+    assert lake.metadata(lake.partition("valid", "replay", "games", DAY))["status"] == "complete"
 
 
 def test_a_range_is_one_batch_and_each_window_is_judged_by_itself(settings):
@@ -287,7 +288,7 @@ def test_what_is_not_utf8_is_quarantined_readable(settings):
     raw = pa.Table.from_pylist(rows, ANY_COLUMNS)
     bad = pa.array([b"fine", b"cut \xff\xfe", b"lone \xed\xa0\x80"], pa.binary())
     text = pa.Array.from_buffers(pa.string(), 3, bad.buffers())
-    path = Lake(settings.lake).partition("raw", "replay", "games", DAY).path
+    path = settings.lake / Lake(settings.lake).partition("raw", "replay", "games", DAY).name
     path.parent.mkdir(parents=True)
     pq.write_table(raw.set_column(raw.column_names.index("text"), "text", text), path)
     assert run(settings)["quarantined"] == {"not_decodable": 2}

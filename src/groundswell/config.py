@@ -7,6 +7,8 @@ only; an unknown key is an error that names it, its file, and the nearest key th
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Literal
@@ -25,6 +27,14 @@ DRIVER = "postgresql+psycopg2://"
 """How a database's URL begins: plain ``postgresql://`` would mean another driver to SQLAlchemy."""
 SECRETS = Path("/run/secrets")
 """Where a container finds its secrets, a file each, named as the variable: read for what the environment does not say."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Object storage: a URL down to a root, and what its fsspec file system must be told (endpoint_url, key, secret …)."""
+
+    url: str
+    options: dict = field(default_factory=dict, repr=False)
 
 
 class Section(BaseModel):
@@ -210,10 +220,6 @@ class Settings(BaseSettings):
     """The keys that were in use before, the latest first, between commas: erasure and tombstones know authors by every one of them."""
     hackernews_url: str = "https://hn.algolia.com"
     steam_url: str = "https://api.steampowered.com"
-    bluesky_url: str = "https://bsky.social"
-    bluesky_handle: str = ""
-    """Whose session Bluesky's search is asked in: it answers nobody without one."""
-    bluesky_app_password: SecretStr = SecretStr("")
     annotator_url: str = ""
     """Where annotations come from; empty: nobody annotates."""
     mlflow_uri: str = ""
@@ -232,8 +238,23 @@ class Settings(BaseSettings):
     mlflow_port: int = 5000
     serving_port: int = 8000
     simulator_port: int = 8400
+    lake_url: str = ""
+    """The lake's root on object storage, s3://BUCKET/PREFIX or any URL that fsspec knows; empty: the folder lake under home."""
+    lake_options: SecretStr = SecretStr("")
+    """What fsspec must be told for ``lake_url``, as a JSON object: endpoint_url, key, secret …"""
     dvc_remote: str = ""
     """A DVC remote's URL; empty: a folder under home."""
+
+    @field_validator("lake_options")
+    @classmethod
+    def _is_an_object(cls, options: SecretStr) -> SecretStr:
+        try:
+            is_object = isinstance(json.loads(options.get_secret_value() or "{}"), dict)
+        except ValueError:
+            is_object = False
+        if not is_object:
+            raise ValueError('expected a JSON object like {"endpoint_url": …}, found something else (the value is not shown, it is a secret)')
+        return options
 
     @field_validator("airflow_database_url", "mlflow_database_url")
     @classmethod
@@ -253,8 +274,9 @@ class Settings(BaseSettings):
         return self.project / self.serving_keys_file if self.serving_keys_file else self.root / "serving" / "keys.json"
 
     @property
-    def lake(self) -> Path:
-        return self.root / "lake"
+    def lake(self) -> Path | Place:
+        """Where the lake is: what `lake.Lake` takes."""
+        return Place(self.lake_url, json.loads(self.lake_options.get_secret_value() or "{}")) if self.lake_url else self.root / "lake"
 
     def dataset(self, topic: str) -> Path:
         return self.root / "dataset" / topic

@@ -87,6 +87,10 @@ class ErasureError(GroundswellError):
     """People's rights can't be kept as asked: a tombstone that can't be read, a trace that is still there; the message says where."""
 
 
+class LakeChanged(LakeError):
+    """Somebody else wrote the same file of the lake at the same time: what was begun counts for nothing, and can be run again."""
+
+
 class ValidationFailed(GroundswellError):
     """A table rule of a window is broken; the message holds the numbers."""
 

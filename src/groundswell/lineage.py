@@ -14,7 +14,6 @@ from groundswell import runs, tracking
 from groundswell.config import Settings
 from groundswell.errors import VersionError
 from groundswell.examples import read_manifest
-from groundswell.files import sha256_of
 from groundswell.lake import Lake
 from groundswell.ledger import Ledger
 from groundswell.validations import validations
@@ -83,5 +82,5 @@ def _rows_by_source(partitions: dict[str, dict]) -> dict[str, dict[str, int]]:
 def _superseded(settings: Settings, partitions: dict[str, dict]) -> list[str]:
     """The partitions that are not in the lake any more as they were read: revised, erased or not here."""
     lake = Lake(settings.lake)
-    there = {("" if layer == "valid" else f"{layer}/") + one.key: one.path for layer in ("valid", "labels") for one in lake.partitions(layer)}
-    return [key for key, entry in sorted(partitions.items()) if key not in there or sha256_of(there[key]) != entry["sha256"]]
+    there = {("" if layer == "valid" else f"{layer}/") + one.key: one for layer in ("valid", "labels") for one in lake.partitions(layer)}
+    return [key for key, entry in sorted(partitions.items()) if key not in there or lake.sha256(there[key]) != entry["sha256"]]

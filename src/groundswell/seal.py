@@ -17,8 +17,9 @@ from pathlib import Path
 from groundswell import git
 from groundswell.config import Settings
 from groundswell.examples import read_manifest
-from groundswell.files import sha256_of, write_json
-from groundswell.lake import Lake
+from groundswell.files import write_json
+from groundswell.lake import Lake, Partition
+from groundswell.mirror import mirror
 from groundswell.versions import Version, Versions, directory_md5, files_of, pointer_text, versions_of
 
 BRANCH = "groundswell-data"
@@ -34,7 +35,7 @@ def seal(topic: str, *, settings: Settings) -> dict:
     lake = Lake(settings.lake)
     unseen, changed = _since_prepare(lake, topic, manifest["partitions"])
     with versions_of(settings) as versions:
-        layers = {layer: _seal_layer(versions, settings, layer) for layer in LAYERS}
+        layers = {layer: _seal_layer(versions, settings, lake, layer) for layer in LAYERS}
         dataset = versions.save(settings.dataset(topic))
         log.info("seal %s: data set of %d files, lake of %d", topic, dataset.files, sum(layer.files for layer in layers.values()))
         is_named = versions.stage_that_writes(settings.dataset(topic)) == "prepare"
@@ -59,22 +60,29 @@ def seal(topic: str, *, settings: Settings) -> dict:
     return report
 
 
-def _since_prepare(lake: Lake, topic: str, read: dict[str, dict]) -> tuple[dict[str, Path], list[str]]:
-    """What the lake got since the data set was made: new partitions (key → file), and the keys of those that changed or went."""
-    there = {_key(layer, partition.key): partition.path for layer in LAYERS for partition in lake.partitions(layer, topic=topic)}
-    unseen = {key: path for key, path in there.items() if key not in read}
-    changed = [key for key, entry in read.items() if key not in there or sha256_of(there[key]) != entry["sha256"]]
+def _since_prepare(lake: Lake, topic: str, read: dict[str, dict]) -> tuple[dict[str, Partition], list[str]]:
+    """What the lake got since the data set was made: new partitions by key, and the keys of those that changed or went."""
+    there = {_key(layer, partition.key): partition for layer in LAYERS for partition in lake.partitions(layer, topic=topic)}
+    unseen = {key: partition for key, partition in there.items() if key not in read}
+    changed = [key for key, entry in read.items() if key not in there or lake.sha256(there[key]) != entry["sha256"]]
     return unseen, changed
+
+
+def _sealed(settings: Settings) -> Path:
+    """The folder that dvc.yaml names: the lake itself, or what `mirror` has of it."""
+    return settings.root / "lake"
 
 
 def _key(layer: str, key: str) -> str:
     return key if layer == "valid" else f"{layer}/{key}"
 
 
-def _seal_layer(versions: Versions, settings: Settings, layer: str) -> Version:
+def _seal_layer(versions: Versions, settings: Settings, lake: Lake, layer: str) -> Version:
     """Version a layer by way of hard links: files of the lake are replaced, never changed, so the links stand still."""
-    folder, still = settings.lake / layer, settings.root / ".seal" / layer
+    folder, still = _sealed(settings) / layer, settings.root / ".seal" / layer
     folder.mkdir(parents=True, exist_ok=True)  # nothing annotated yet is a layer too: dvc.yaml names it
+    if settings.lake_url:
+        mirror(lake, layer, folder.parent)
     shutil.rmtree(still, ignore_errors=True)
     still.mkdir(parents=True)
     for file in files_of(folder):
@@ -89,7 +97,7 @@ def _seal_layer(versions: Versions, settings: Settings, layer: str) -> Version:
     return version
 
 
-def _lock(versions: Versions, settings: Settings, topic: str, dataset: Version, unseen: dict[str, Path]) -> dict[str, list[str]]:
+def _lock(versions: Versions, settings: Settings, topic: str, dataset: Version, unseen: dict[str, Partition]) -> dict[str, list[str]]:
     """Write into dvc.lock the stages whose outputs lie there and belong together; each with the md5s of what DVC keeps of it."""
     locked = {"prepare": versions.commit("prepare", dependencies=_as_prepare_read_it(settings, unseen))}
     trained = _json(settings.model(topic) / "train.json")
@@ -101,12 +109,12 @@ def _lock(versions: Versions, settings: Settings, topic: str, dataset: Version, 
     return locked
 
 
-def _as_prepare_read_it(settings: Settings, unseen: dict[str, Path]) -> dict[Path, str]:
+def _as_prepare_read_it(settings: Settings, unseen: dict[str, Partition]) -> dict[Path, str]:
     """Layer → its md5 without the partitions that came after prepare: with them, DVC would not know that there is more now."""
     md5s = {}
     for layer in LAYERS:
-        folder = settings.lake / layer
-        late = [path.relative_to(folder).as_posix() for path in unseen.values() if path.is_relative_to(folder)]
+        folder = _sealed(settings) / layer
+        late = [partition.name.removeprefix(f"{layer}/") for partition in unseen.values() if partition.layer == layer]
         if late:
             md5s[folder] = directory_md5(folder, without=late)
     return md5s
@@ -117,8 +125,8 @@ def _record(settings: Settings, topic: str, dataset: Version, manifest: dict, *,
     if not git.is_checkout(project):
         return {"commit": None, "git": f"{project.name} is no git checkout: versioned by md5 alone"}
     files = {name: (project / name).read_bytes() for name in RECORDED if (project / name).exists()}
-    if settings.lake.is_relative_to(project):
-        files |= {pointer.relative_to(project).as_posix(): pointer.read_bytes() for pointer in settings.lake.glob("*.dvc")}
+    if _sealed(settings).is_relative_to(project):
+        files |= {pointer.relative_to(project).as_posix(): pointer.read_bytes() for pointer in _sealed(settings).glob("*.dvc")}
     pointer = _pointer_of_dataset(settings, project, topic)
     if pointer and not is_named:
         files[pointer] = pointer_text(settings.dataset(topic), dataset).encode()

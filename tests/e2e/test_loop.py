@@ -46,7 +46,7 @@ def report_of(done: subprocess.CompletedProcess) -> dict:
 
 def hashes(project, layer: str) -> dict[str, str]:
     lake = Lake(project.settings.lake)
-    return {partition.key: sha256_of(partition.path) for partition in lake.partitions(layer)}
+    return {partition.key: lake.sha256(partition) for partition in lake.partitions(layer)}
 
 
 class TestTheDemo:

@@ -119,7 +119,7 @@ def test_an_empty_window_is_a_file(case, tmp_path):
     report, table = collected(case, tmp_path, [post(1, at=NOON + 86_400)])
     assert (table.num_rows, report["rows"]) == (0, 0)
     assert table.schema.equals(POST)
-    footer = pq.read_schema(next(tmp_path.rglob("part-0.parquet"))).metadata[b"groundswell"]
+    footer = pq.read_metadata(next(tmp_path.rglob("part-0.parquet"))).metadata[b"groundswell"]
     assert json.loads(footer)["status"] == "complete"
 
 
@@ -228,7 +228,7 @@ def test_a_platform_that_stays_down_leaves_the_lake_alone(case, tmp_path):
 @pytest.fixture(scope="module")
 def busy():
     """Platforms with more posts a day than one query or page can give."""
-    with platforms(hackernews_per_day=1300, steam_per_day=320, bluesky_per_day=320) as url:
+    with platforms(hackernews_per_day=1300, steam_per_day=320) as url:
         yield url
 
 

@@ -20,9 +20,8 @@ HEADER = "x-simulator-fault"
 PLATFORMS = (*content.PLATFORMS, "annotations")
 WAIT_SECONDS = 1
 
-IN_PAGE = ("empty-page", "same-cursor", "repeated-page", "expired-token")
-"""Faults that a platform's own page makes: Steam's false end, its cursor that comes back, a page that is delivered twice; a token that has
-run out, in its own words."""
+IN_PAGE = ("empty-page", "same-cursor", "repeated-page")
+"""Faults that a platform's own page makes: Steam's false end, its cursor that comes back, a page that is delivered twice."""
 
 
 def _when(kind: str) -> dict[str, str]:
