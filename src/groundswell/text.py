@@ -49,13 +49,18 @@ def normalise(text: str | None) -> str:
     return _round(_round(text.translate(_ESCAPES)))
 
 
+def without_invisible(text: str) -> str:
+    """``text`` without the characters that take no space and join nothing."""
+    return _INVISIBLE.sub("", text)
+
+
 def _round(text: str) -> str:
     text = text[:MAX_CHARACTERS]
     text = _LITERAL_ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
     text = html.unescape(text)
     text = _SURROGATE_PAIR.sub(lambda match: match[0].encode("utf-16", "surrogatepass").decode("utf-16"), text)
     text = _CONTROL.sub(" ", _SURROGATE.sub(" ", text))
-    text = _INVISIBLE.sub("", text)
+    text = without_invisible(text)
     text = _BRACKET_TAG.sub(" ", _TAG.sub(" ", text))
     text = unicodedata.normalize("NFC", text)
     text = _MENTION.sub("@user", _URL.sub("http", text))
