@@ -67,7 +67,7 @@ def validate(
     from groundswell.validate import validate as stage
 
     name, wanted = params.topic_named(topic)
-    _report(stage(name, wanted.sources_named(sources), windows, settings=settings, params=params.validate_))
+    _report(stage(name, wanted.sources_named(sources), windows, settings=settings, params=params.validate_, hygiene=params.hygiene))
 
 
 @app.command()

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, c
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from groundswell.errors import ParamsError, UnknownName, nearest
+from groundswell.pii import KINDS
 from groundswell.schema import LABELS, PROVENANCES
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -99,6 +100,14 @@ class ValidateParams(Section):
     """Labels that a corpus may bring besides LABELS, in any case; empty: any word (prepare maps or refuses it)."""
     rows_due: dict[str, int] = {}
     """Source → the fewest rows that one of its windows must have; a source that is not named may be empty."""
+
+
+class HygieneParams(Section):
+    """What is done to a post's text and record between raw and valid, and how a text's language is told."""
+
+    scrub: list[Literal[KINDS]] = list(KINDS)
+    names: bool = False  # people's names by a model: needs the extra groundswell[names]
+    names_model: str = "en_core_web_sm"  # a spaCy pipeline that is installed, or a folder with one
 
 
 class PrepareParams(Section):
@@ -185,6 +194,7 @@ class Params(Section):
     collect: CollectParams = CollectParams()
     annotate: AnnotateParams = AnnotateParams()
     validate_: ValidateParams = Field(ValidateParams(), alias="validate")
+    hygiene: HygieneParams = HygieneParams()
     prepare: PrepareParams = PrepareParams()
     train: TrainParams = TrainParams()
     evaluate: EvaluateParams = EvaluateParams()

@@ -129,6 +129,7 @@ def validation_page(report: dict) -> str:
         "<h2>Table rules</h2>" + _rules(checked["suites"]["partitions"], "partitions"),
         "<h2>Row rules</h2>" + _rules(checked["suites"]["posts"], "rows"),
         "<h2>Sources</h2>" + _sources(report),
+        "<h2>Personal data taken out</h2>" + _scrubbed(report),
         "<h2>Partitions</h2>" + _per_window(report) + _partitions(report),
         f"<footer>Checked by Great Expectations {escape(checked['version'])}. A row that breaks a row rule lies in lake/quarantine with the rule's "
         "name as its reason; it may break several. Numbers only: no post's text is on this page.</footer>",
@@ -173,6 +174,14 @@ def _sources(report: dict) -> str:
         raw, aside, repeated = counts["rows_raw"], counts["rows_quarantined"], counts["rows_duplicate"]
         rows.append([source, raw, aside, _share(aside, raw), repeated, _share(repeated, raw)])
     return table(["source", "rows raw", "quarantined", "share", "repeated", "share"], rows, numeric=5)
+
+
+def _scrubbed(report: dict) -> str:
+    kinds = sorted({kind for found in report["scrubbed"].values() for kind in found})
+    if not kinds:
+        return '<p class="soft">Nothing was found in the texts.</p>'
+    rows = [[source, *(found.get(kind, 0) for kind in kinds)] for source, found in report["scrubbed"].items()]
+    return table(["source", *kinds], rows, numeric=len(kinds))
 
 
 def _partitions(report: dict) -> str:

@@ -1,6 +1,7 @@
 """validate: a window's raw posts held against rules; the good ones go on, the others aside with a reason.
 
-Reads ``lake/raw`` of every source of a topic. Writes ``lake/quarantine`` (rows that broke a row rule, with the rules' names),
+Reads ``lake/raw`` of every source of a topic. What it writes has been scrubbed of personal data that has a form (`hygiene`), after
+the rules have seen the rows as they came. Writes ``lake/quarantine`` (rows that broke a row rule, with the rules' names),
 ``lake/valid`` (the rest), a page and a report, in this order, the report last. Refuses, with `ValidationFailed`, a window of
 which a partition breaks a table rule: neither of its layers is touched then, page and report are written all the same.
 A range of windows is one Great Expectations run over all its rows; each window is still accepted or refused by itself.
@@ -11,16 +12,17 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from groundswell.config import Settings, ValidateParams
+from groundswell.config import HygieneParams, Settings, ValidateParams
 from groundswell.errors import UsageError, ValidationFailed
 from groundswell.files import replacing, write_json
+from groundswell.hygiene import Hygiene
 from groundswell.lake import Lake, Partition
 from groundswell.schema import POST, QUARANTINE
 from groundswell.tombstones import Tombstones
@@ -29,6 +31,7 @@ from groundswell.window import Window
 log = logging.getLogger(__name__)
 
 _CHECKED = ["source", "topic", "post_id", "author", "created_at", "text", "lang", "label", "label_provenance"]
+_HYGIENE = HygieneParams()
 _QUARANTINE = pa.schema([field.with_nullable(True) for field in QUARANTINE])  # what is missing from a row is why it lies there
 
 
@@ -44,7 +47,15 @@ class _Raw:
     described: dict
 
 
-def validate(topic: str, sources: Sequence[str], windows: Sequence[Window], *, settings: Settings, params: ValidateParams) -> dict:
+def validate(
+    topic: str,
+    sources: Sequence[str],
+    windows: Sequence[Window],
+    *,
+    settings: Settings,
+    params: ValidateParams,
+    hygiene: HygieneParams = _HYGIENE,
+) -> dict:
     """Validate ``windows`` (in order) of ``topic``; returns the report, and under ``changed`` the valid partitions that are new or revised.
 
     A revision has the reason of its raw partition. `LakeError` names a raw partition that is not there.
@@ -53,7 +64,7 @@ def validate(topic: str, sources: Sequence[str], windows: Sequence[Window], *, s
 
     if not sources:
         raise UsageError(f"topic {topic!r} has no source in params.yaml: name one under topics.{topic}")
-    lake, tombstones = Lake(settings.lake), Tombstones(settings)
+    lake, tombstones, cleaner = Lake(settings.lake), Tombstones(settings), Hygiene(hygiene)
     raws = [_read(lake, lake.partition("raw", source, topic, window), tombstones) for window in windows for source in sources]
     frame = _frame(raws)
     rows = check("posts", row_rules(params), frame)
@@ -62,8 +73,8 @@ def validate(topic: str, sources: Sequence[str], windows: Sequence[Window], *, s
     tables = check("partitions", partition_rules(params), summary)
     failures = _failures(tables.broken, raws, summary, params)
     before = {raw.partition.key: _valid_content(lake, raw.partition) for raw in raws}
-    written = _write(lake, raws, reasons, {failure["window"] for failure in failures}, tombstones)
-    report = _report(topic, windows, raws, reasons, summary, failures, written, {"posts": rows, "partitions": tables})
+    written, scrubbed = _write(lake, raws, reasons, {failure["window"] for failure in failures}, tombstones, cleaner)
+    report = _report(topic, windows, raws, reasons, summary, failures, written, {"posts": rows, "partitions": tables}) | {"scrubbed": scrubbed}
     _publish(report, settings)
     if failures:
         raise ValidationFailed(_explain(report, settings))
@@ -189,18 +200,20 @@ def _numbers(rule: str, raw: _Raw, row: pd.Series, params: ValidateParams) -> st
     return f"{count:.0f} of {row.rows_raw:.0f} rows {what} ({share:.1%}; at most {most:.1%} may)"
 
 
-def _write(lake: Lake, raws: list[_Raw], reasons: dict[int, list[str]], refused: set[str], tombstones: Tombstones) -> dict[str, dict]:
-    """Write the accepted windows, quarantine before valid; partition key → layer → what lies there now."""
-    written, first = {}, 0
+def _write(lake: Lake, raws: list[_Raw], reasons: dict[int, list[str]], refused: set[str], tombstones: Tombstones, cleaner: Hygiene) -> tuple:
+    """Write the accepted windows, quarantine before valid; partition key → layer → what lies there now; and source → kind → finds taken out."""
+    written, scrubbed, first = {}, {}, 0
     for done, raw in enumerate(raws, start=1):
         rows = range(first, first := first + raw.table.num_rows)
         written[raw.partition.key] = {"raw": _facts({**raw.described, "rows": raw.rows})}
         if raw.partition.window.key not in refused:
             named = pa.array([";".join(reasons[row]) if row in reasons else None for row in rows], pa.string())
-            written[raw.partition.key] |= _write_partition(lake, raw, named, tombstones)
+            clean, found = cleaner.scrub(raw.table)
+            scrubbed.setdefault(raw.partition.source, Counter()).update(found)
+            written[raw.partition.key] |= _write_partition(lake, replace(raw, table=clean), named, tombstones)
         if done % 500 == 0:
             log.info("%d of %d partitions written", done, len(raws))
-    return written
+    return written, {source: dict(sorted(found.items())) for source, found in sorted(scrubbed.items())}
 
 
 def _write_partition(lake: Lake, raw: _Raw, named: pa.Array, tombstones: Tombstones) -> dict[str, dict]:
