@@ -1,5 +1,7 @@
 """tombstones: who was erased stays out of every publish, before it and after it, under every key; nothing in the file says who it was."""
 
+from contextlib import contextmanager
+
 import pyarrow as pa
 import pytest
 
@@ -103,14 +105,15 @@ def test_a_line_cut_short_by_a_kill_is_cut_off_and_one_that_was_damaged_is_named
 
 def test_who_is_erased_between_reading_and_publishing_is_taken_out_again(tmp_path, monkeypatch):
     settings = settings_with(tmp_path, KEYS[0])
-    write = Lake.write
+    writing = Lake.writing
 
+    @contextmanager
     def erased_meanwhile(self, *arguments, **options):
-        described = write(self, *arguments, **options)
+        with writing(self, *arguments, **options) as rows:
+            yield rows
         tombstones.add(settings, "replay", authors=["otter_77"])
-        return described
 
-    monkeypatch.setattr(Lake, "write", erased_meanwhile)
+    monkeypatch.setattr(Lake, "writing", erased_meanwhile)
     report = collected(settings)
     assert ids(settings) == ["2"] and report["rows"] == 1
 

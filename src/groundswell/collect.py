@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -27,6 +28,7 @@ from groundswell.http import Http
 from groundswell.lake import Lake, Partition
 from groundswell.pseudonym import Pseudonyms, key_id
 from groundswell.schema import POST
+from groundswell.sorting import SortedPosts, first_of_each
 from groundswell.sources import source_named
 from groundswell.sources.base import Found, Reading, Shown, Source, hashtags
 from groundswell.tombstones import ERASED, Tombstones
@@ -68,13 +70,13 @@ def collect(
     tombstones = Tombstones(settings)
     with Http(attempts=params.attempts, longest_wait_seconds=params.longest_wait_seconds, transport=transport) as http:
         spans = _spans(network, windows)
-        job = _Job(network, topic_name, Lake(settings.lake), names, tombstones, now, reason or _AGAIN)
+        job = _Job(network, topic_name, Lake(settings.lake), names, tombstones, settings.root, now, reason or _AGAIN)
         readings = (Reading(section, start, end, settings, params, http, known=job.known(windows)) for start, end in spans)
         written = {}
         for window, rows, dropped, reading in _by_window(network, job, readings, windows):
             _require_over_there(network, window, http)
             written[window.key] = job.write(window, rows, dropped, reading)
-            _progress(source, topic_name, window, len(rows), len(written), len(windows))
+            _progress(source, topic_name, window, written[window.key]["rows"], len(written), len(windows))
             write_json(written[window.key], settings.report("collect", topic_name, source, window.key))
         return _report(source, topic_name, written, http)
 
@@ -141,23 +143,26 @@ def _spans(network: Source, windows: list[Window]) -> Iterator[tuple[datetime, d
 
 def _by_window(
     network: Source, job: _Job, readings: Iterable[Reading], windows: list[Window]
-) -> Iterator[tuple[Window, list[dict], Counter, Reading]]:
-    """Rows and drops of each window in order, and what brought them, whether the source reads windows one by one or a range at once."""
+) -> Iterator[tuple[Window, Iterator[pa.Table], Counter, Reading]]:
+    """Sorted posts and drops of each window in order, and what brought them, whether the source reads windows one by one or a range at once."""
     if not (network.is_file or network.is_on_sight):
         for window, reading in zip(windows, readings, strict=True):
-            rows = list(job.rows(window, network.posts(reading), reading.dropped))
-            yield window, rows, reading.dropped, reading
+            with job.sorting() as posts:
+                for row in job.rows(window, network.posts(reading), reading.dropped):
+                    posts.add(row)
+                yield window, posts.until(window.end), reading.dropped, reading
         return
     (reading,) = readings
-    rows: dict[Window, list[dict]] = {window: [] for window in windows}
     dropped: dict[Window, Counter] = {window: Counter() for window in windows}
-    for found in network.posts(reading):
-        window = Window.of(found.created_at, windows[0].unit)
-        if window in rows:
-            rows[window] += job.rows(window, [found], dropped[window])
-    dropped[windows[-1]] += reading.dropped  # a record that can't be a post has no window (a file's faults raise instead)
-    for window in windows:
-        yield window, rows[window], dropped[window], reading
+    with job.sorting() as posts:
+        for found in network.posts(reading):
+            window = Window.of(found.created_at, windows[0].unit)
+            if window in dropped:
+                for row in job.rows(window, [found], dropped[window]):
+                    posts.add(row)
+        dropped[windows[-1]] += reading.dropped  # a record that can't be a post has no window (a file's faults raise instead)
+        for window in windows:
+            yield window, posts.until(window.end), dropped[window], reading
 
 
 @dataclass
@@ -170,6 +175,8 @@ class _Job:
     names: dict[str, Pseudonyms]
     """The pseudonyms by the id of their key, the key in use first."""
     tombstones: Tombstones
+    waiting: Path
+    """The folder of a disk for posts that memory should not hold."""
     now: datetime
     reason: str
     version: str = field(init=False)
@@ -229,35 +236,37 @@ class _Job:
         partitions = [self._partition(window) for window in windows]
         return sight.remembered([self.lake.metadata(one) if self.lake.exists(one) else {} for one in partitions])
 
-    def write(self, window: Window, rows: list[dict], dropped: Counter, reading: Reading) -> dict:
-        """Sort, drop what paging brought twice, and put the rows in their place; the window's part of the report."""
-        kept = self._in_order(rows)
+    def sorting(self) -> SortedPosts:
+        """Where the posts wait, more than memory should hold on the disk: a corpus keeps its order where a platform's records have none."""
+        return SortedPosts(self.waiting, by_raw=not self.network.is_file)
+
+    def write(self, window: Window, posts: Iterator[pa.Table], dropped: Counter, reading: Reading) -> dict:
+        """Drop what paging brought twice, and put the posts in their place; the window's part of the report."""
         if not self.network.is_file:
-            kept = _first_of_each(kept)
-        dropped = dropped + Counter({"duplicate_id": len(rows) - len(kept)})
+            posts = first_of_each(posts, dropped)
         made_with = self.pseudonyms_of(window).key_id
         metadata = {"window": window.key, "status": "complete", "connector_version": self.version, "pseudonym_key": made_with}
+        partition = self._partition(window)
         if self.network.is_on_sight:
-            described = self._append(window, kept, metadata, reading)
+            self._append(window, [row for table in posts for row in table.to_pylist()], metadata, reading)
         else:
-            table = pa.Table.from_pylist(kept, schema=POST)
-            described = self.tombstones.publish(self.lake, self._partition(window), table, metadata, reason=self.reason)
+            with self.lake.writing(partition, POST, metadata, reason=self.reason) as rows:
+                for table in posts:
+                    rows.add(table)
+        described = self.tombstones.settle(self.lake, partition)
         facts = {name: described[name] for name in ("rows", "sha256", "revision", "seen_share") if name in described}
         return {"window": window.key, **facts, "dropped": dict(+dropped)}
 
-    def _append(self, window: Window, rows: list[dict], metadata: dict, reading: Reading) -> dict:
+    def _append(self, window: Window, rows: list[dict], metadata: dict, reading: Reading) -> None:
         there = reading.http.server_time
         read_at = self.now if there is None else min(self.now, datetime.fromtimestamp(there, UTC))  # a clock that is ahead saw no more
 
         def change(table: pa.Table | None, before: dict) -> tuple[pa.Table, dict]:
-            grown = self._in_order(sight.grown([] if table is None else table.to_pylist(), rows))
+            grown = sight.grown([] if table is None else table.to_pylist(), rows)
+            grown.sort(key=lambda row: (row["created_at"], row["post_id"], row["raw"]))
             return pa.Table.from_pylist(grown, schema=POST), metadata | sight.facts(before, reading.shown, window, read_at)
 
         self.lake.update(self._partition(window), change, reason="appended on sight")
-        return self.tombstones.settle(self.lake, self._partition(window))
-
-    def _in_order(self, rows: list[dict]) -> list[dict]:
-        return sorted(rows, key=lambda row: (row["created_at"], row["post_id"], "" if self.network.is_file else row["raw"]))
 
     def _partition(self, window: Window) -> Partition:
         return self.lake.partition("raw", self.network.name, self.topic, window)
@@ -267,13 +276,6 @@ def _content_id(created_at: datetime, author: str | None, text: str | None) -> s
     """An id for a post that has none, of what is written only: with a native author in it, whoever guesses one could try it out."""
     content = "\0".join((created_at.isoformat(), author or "", text or ""))
     return "c" + hashlib.sha256(content.encode("utf-8")).hexdigest()[:20]
-
-
-def _first_of_each(rows: list[dict]) -> list[dict]:
-    first = {}
-    for row in rows:
-        first.setdefault(row["post_id"], row)
-    return list(first.values())
 
 
 def _report(source: str, topic: str, written: dict[str, dict], http: Http) -> dict:
