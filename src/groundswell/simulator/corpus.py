@@ -26,7 +26,7 @@ def write_corpus(path: Path, topic: str, windows: list[Window], settings: Simula
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(HEADER)
         for window in windows:
-            for post in posts_of(settings.seed, "corpus", topic, window.day, settings.corpus_per_day):
+            for post in posts_of(settings.seed, "corpus", topic, window.day, settings.corpus_per_day, settings.events):
                 if window.start <= post.moment < window.end:
                     writer.writerow(_row(post, settings.seed))
                     rows += 1

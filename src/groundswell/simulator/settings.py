@@ -7,6 +7,8 @@ import re
 from pydantic import AwareDatetime, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from groundswell.simulator.events import EVENTS, Event
+
 QUERIES = {
     "games": ("game", "games", "video game", "gaming", "indiegame", "pcgaming", "patchday"),
     "finance": ("finance", "stock", "stocks", "stockmarket", "earnings", "investing", "shares"),
@@ -43,6 +45,8 @@ class SimulatorSettings(BaseSettings):
     """Posts that are edited within a day; a fifth of the edits turn the sentiment."""
     deleted_share: float = Field(0.03, ge=0, le=1)
     """Posts that are deleted within three days."""
+    events: tuple[Event, ...] = EVENTS
+    """What happens and is talked about; as JSON in the environment, ``[]`` for nothing."""
     queries: dict[str, str] = {query: topic for topic, queries in QUERIES.items() for query in queries}
     """What is searched for, in lower case → the topic that answers. Other queries find nothing."""
     app_ids: dict[int, str] = {730: "games", 440: "games", 570: "games"}

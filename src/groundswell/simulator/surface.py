@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import random
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from groundswell.simulator import lexicon
@@ -13,23 +12,41 @@ from groundswell.simulator import lexicon
 if TYPE_CHECKING:
     from groundswell.simulator.writer import Written
 
-_EMOJI = {
-    "positive": (lexicon.GOOD_EMOJI, lexicon.BAD_EMOJI),
-    "negative": (lexicon.BAD_EMOJI, lexicon.GOOD_EMOJI),
-    "neutral": (lexicon.PLAIN_EMOJI, lexicon.PLAIN_EMOJI),
-}
+_EMOJI = {"positive": (lexicon.GOOD_EMOJI, lexicon.BAD_EMOJI), "negative": (lexicon.BAD_EMOJI, lexicon.GOOD_EMOJI)}
 _HANDLES = ("pixelmoth", "latenightlan", "the_cartridge", "couchpilot", "mapmaker_io", "savescummer")
 
 
-def dress(chance: random.Random, text: str, sentiment: str, platform: str) -> str:
-    """``text`` as somebody would have typed it on ``platform``."""
-    text = _typed(chance, text)
-    text = _cased(chance, text)
-    if chance.random() < 0.2:
-        text = f"{text} {_emoji(chance, sentiment)}"
-    if platform == "corpus":
-        return _social(chance, text)
-    return _as_html(chance, text) if platform == "hackernews" else _as_bbcode(chance, text)
+SOCIAL = ("corpus", "bluesky", "mastodon", "x")
+"""Where people tag, mention and link."""
+NEWS = ("rss", "gdelt")
+"""Where editors write."""
+_I, _START = re.compile(r"\bi\b"), re.compile(r"(^|[.?!] )([a-z])")
+
+
+def typed(chance: random.Random, text: str, sentiment: str, style: str, emoji: tuple[str, ...]) -> str:
+    """``text`` as somebody would have typed it: slips, case, emoji."""
+    text = _cased(chance, _with_slips(chance, text), style)
+    return f"{text} {_emoji(chance, sentiment, emoji)}" if chance.random() < 0.2 else text
+
+
+def edited(text: str) -> str:
+    """``text`` as an editor would have it."""
+    return _START.sub(_raised, _I.sub("I", text))
+
+
+def marked(chance: random.Random, text: str, platform: str, tags: tuple[str, ...]) -> str:
+    """``text`` in the markup of ``platform``, with the tags, mentions and links that people put there."""
+    if platform in SOCIAL:
+        text = _social(chance, text, tags)
+        return html.escape(text, quote=False) if platform == "corpus" and chance.random() < 0.3 else text
+    if platform == "hackernews":
+        return _as_html(chance, text)
+    return _as_bbcode(chance, text) if platform == "steam" else text
+
+
+def plainly_marked(text: str, platform: str) -> str:
+    """``text`` with what ``platform`` must escape and no more: the same words everywhere."""
+    return html.escape(text).replace("/", "&#x2F;") if platform == "hackernews" else text
 
 
 def repeat(chance: random.Random, written: Written, *, is_exact: bool) -> Written:
@@ -43,10 +60,11 @@ def repeat(chance: random.Random, written: Written, *, is_exact: bool) -> Writte
         f"this. {written.text}",
         written.text.upper(),
     )
-    return replace(written, text=chance.choice(copies))
+    text = chance.choice(copies)
+    return written._replace(text=text, planted=tuple(piece for piece in written.planted if piece.value in text))
 
 
-def _typed(chance: random.Random, text: str) -> str:
+def _with_slips(chance: random.Random, text: str) -> str:
     if chance.random() >= 0.22:
         return text
     words = text.split(" ")
@@ -70,30 +88,32 @@ def _misspelt(chance: random.Random, word: str) -> str:
     )
 
 
-def _cased(chance: random.Random, text: str) -> str:
+def _cased(chance: random.Random, text: str, style: str) -> str:
     roll = chance.random()
-    if roll < 0.35:
+    if style == "lower" or (style == "any" and roll < 0.35):
         return text.lower()
-    if roll < 0.38:
+    if roll < (0.3 if style == "loud" else 0.03):
         return text.upper()
-    text = re.sub(r"\bi\b", "I", text)
-    return re.sub(r"(^|[.?!] )([a-z])", lambda match: match[1] + match[2].upper(), text)
+    return edited(text)
 
 
-def _emoji(chance: random.Random, sentiment: str) -> str:
-    fitting, unfitting = _EMOJI[sentiment]
-    kind = chance.choices((fitting, lexicon.PLAIN_EMOJI, unfitting), (60, 25, 15))[0]
+def _raised(match: re.Match) -> str:
+    return match[1] + match[2].upper()
+
+
+def _emoji(chance: random.Random, sentiment: str, plain: tuple[str, ...]) -> str:
+    fitting, unfitting = _EMOJI.get(sentiment, (plain, plain))
+    roll = chance.random()
+    kind = fitting if roll < 0.6 else plain if roll < 0.85 else unfitting
     return chance.choice(kind) * chance.choice((1, 1, 1, 2, 3))
 
 
-def _social(chance: random.Random, text: str) -> str:
+def _social(chance: random.Random, text: str, tags: tuple[str, ...]) -> str:
     if chance.random() < 0.18:
         text = f"@{chance.choice(_HANDLES)} {text}"
     if chance.random() < 0.3:
-        text = f"{text} {' '.join('#' + tag for tag in chance.sample(lexicon.TAGS, chance.choice((1, 1, 2))))}"
-    if chance.random() < 0.15:
-        text = f"{text} https://example.org/{chance.randrange(16**6):06x}"
-    return html.escape(text, quote=False) if chance.random() < 0.3 else text
+        text = f"{text} {' '.join('#' + tag for tag in chance.sample(tags, chance.choice((1, 1, 2))))}"
+    return f"{text} https://example.org/{chance.randrange(16**6):06x}" if chance.random() < 0.15 else text
 
 
 def _as_html(chance: random.Random, text: str) -> str:

@@ -1,206 +1,223 @@
-"""Writes the simulated posts of a day: short, about games, and not solved by counting words.
+"""Writes the simulated posts of a day: short, about one topic, and not solved by counting words.
 
 The sentiment is made by the sentence as a whole (negation, contrast, sarcasm, wishes, what others say), the words rotate from day
-to day (`groundswell.simulator.rotation`), and neutral posts carry the same loaded words as the others. On top come the
-marks of real posts (`groundswell.simulator.surface`): repeats, other languages, blank rows, posts about something else.
+to day (`groundswell.simulator.talk`), and neutral posts carry the same loaded words as the others. On top come the marks of real
+posts (`groundswell.simulator.surface`) and what pollutes them (`groundswell.simulator.noise`), each at the rate that stands here.
 """
 
 from __future__ import annotations
 
-import math
 import random
-import re
-from dataclasses import dataclass
+from collections import deque
 from datetime import date
+from itertools import accumulate
+from typing import NamedTuple
 
 from groundswell.schema import LABELS
-from groundswell.simulator import lexicon, phrases
+from groundswell.simulator import events, lexicon, noise, phrases, surface
 from groundswell.simulator.foreign import FOREIGN
-from groundswell.simulator.rotation import in_use
-from groundswell.simulator.surface import dress, repeat
+from groundswell.simulator.people import Person
+from groundswell.simulator.talk import Pattern, pattern, talk_of
 
-ALWAYS_SHARE = 0.2
-"""How often a loaded word is one of those in use every day."""
-WORD_DAYS, PHRASE_DAYS, NAME_DAYS = 4, 18, 12
-"""How many days a word, a sentence pattern, a name stays in use."""
+BLANK, EXACT, NEAR, PASSED_AROUND, FOREIGN_SHARE, SPAM, BOT, OFF_TOPIC = 0.006, 0.012, 0.023, 0.010, 0.030, 0.015, 0.020, 0.025
+"""Shares of posts: blank; the same as one of the day's, to the letter or nearly; one of the week's texts that many copy; not in
+English; spam; a bot's; in a corpus, about something else."""
+SYNDICATED = 0.08
+"""Shares of news that another paper had before."""
+PII_SHARE, MOJIBAKE_SHARE = 0.01, 0.005
 AMBIGUOUS_SHARE = 0.03
 """Posts whose writer felt something else than the sentence says: nobody can get these right."""
+ALWAYS_SHARE, SLANG_SHARE = 0.2, 0.03
+"""How often a loaded word is one of those in use every day, and one that was coined lately."""
+AGREED_SHARE = 0.65
+"""Answers that say the same as what they answer."""
 FEWEST_WORDS, MOST_WORDS = 8, 45
-
-SHAPES = {
-    "positive": (
-        (phrases.PLAIN, 66),
-        (phrases.NEGATED, 9),
-        (phrases.CONTRAST, 11),
-        (phrases.REPORTED, 5),
-        (phrases.BETTER_WORSE["positive"], 4),
-        (phrases.RELIEF, 5),
-    ),
-    "negative": (
-        (phrases.PLAIN, 62),
-        (phrases.NEGATED, 9),
-        (phrases.CONTRAST, 11),
-        (phrases.REPORTED, 5),
-        (phrases.BETTER_WORSE["negative"], 4),
-        (phrases.SARCASM, 5),
-        (phrases.WISHES, 4),
-    ),
-    "neutral": ((phrases.NEUTRAL, 100),),
-}
-"""Sentiment → its sentence patterns and how many in a hundred posts use them."""
-
-_SLOT = re.compile(r"\{(\w+)\}")
-_OTHER_SIDE = {"positive": "negative", "negative": "positive"}
+_REMEMBERED = 400
+"""A repeat is of one of so many posts before it: memory stays bounded on a day of a million posts."""
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(NamedTuple):
     """A post's text and the truth about it."""
 
     text: str
     sentiment: str
     lang: str = "en"
     is_off_topic: bool = False
+    kind: str = "ordinary"
+    """ordinary, blank, repeat, foreign, spam, bot, off_topic: what made it."""
+    planted: tuple[noise.Planted, ...] = ()
+    """Personal data that stands in it."""
 
 
 class Writer:
     """The writer of one day of one topic; every choice comes from ``chance``."""
 
-    def __init__(self, seed: int, topic: str, day: date, chance: random.Random):
-        self._seed = seed
-        self._topic = topic
-        self._day = day
-        self._chance = chance
-        self._weights = _mood(day)
-        self._today: list[Written] = []
+    def __init__(self, seed: int, topic: str, day: date, chance: random.Random, event: tuple[events.Event, float] | None = None):
+        self._seed, self._topic, self._day = seed, topic, day
+        self._chance, self._roll = chance, chance.random
+        self._talk = talk_of(seed, topic, day)
+        self._event = event
+        self._today: deque[Written] = deque(maxlen=_REMEMBERED)
 
-    def write(self, platform: str) -> Written:
-        """The next post on ``platform``."""
-        written = self._special(platform) or self._ordinary(platform)
+    def write(self, platform: str, person: Person | None = None, answers: str | None = None) -> Written:
+        """The next post on ``platform``, by ``person``; ``answers`` is the sentiment of the post that it is an answer to."""
+        written = None if person or answers else self._special(platform)
+        written = written or self._polluted(platform, self._ordinary(platform, person, answers))
         self._today.append(written)
         return written
 
+    def cross_post(self, person: Person) -> Written:
+        """What a person is about to post in several places: typed, and not yet in any platform's markup."""
+        sentiment = self._sentiment(person)
+        text = self._lengthened(self._sentence(sentiment))
+        return Written(surface.typed(self._chance, text, sentiment, person.style, self._talk.vocabulary.emoji), sentiment)
+
     def _special(self, platform: str) -> Written | None:
-        roll = self._chance.random()
-        if roll < 0.006:
-            return Written(self._chance.choice(("", "   ", "\n\n", "\u200b")), "neutral")
-        if roll < 0.041 and self._today:
-            return repeat(self._chance, self._chance.choice(self._today), is_exact=roll < 0.018)
-        if roll < 0.051:
-            return self._passed_around(platform)
-        if roll < 0.081:
-            return self._foreign()
-        if roll < 0.106 and platform == "corpus":
-            text = self._fill(self._chance.choice(phrases.OFF_TOPIC), _Post(), self._sentiment())
-            return Written(dress(self._chance, text, "neutral", platform), "neutral", is_off_topic=True)
+        roll = self._roll()
+        if platform in surface.NEWS:
+            return self._repeated(is_exact=True) if roll < SYNDICATED else None
+        for share, write in (
+            (BLANK, lambda: Written(self._chance.choice(("", "   ", "\n\n", "\u200b")), "neutral", kind="blank")),
+            (EXACT, lambda: self._repeated(is_exact=True)),
+            (NEAR, lambda: self._repeated(is_exact=False)),
+            (PASSED_AROUND, lambda: self._passed_around(platform)),
+            (FOREIGN_SHARE, self._foreign),
+            (SPAM, self._spam),
+            (BOT, self._bot),
+            (OFF_TOPIC if platform == "corpus" else 0, self._off_topic),
+        ):
+            if roll < share:
+                return write()
+            roll -= share
         return None
 
-    def _ordinary(self, platform: str) -> Written:
-        sentiment = self._sentiment()
-        text = self._lengthened(self._sentence(sentiment))
-        felt = self._ambiguous(sentiment) if self._chance.random() < AMBIGUOUS_SHARE else sentiment
-        return Written(dress(self._chance, text, sentiment, platform), felt)
+    def _ordinary(self, platform: str, person: Person | None, answers: str | None) -> Written:
+        is_about_event = self._event is not None and self._roll() < self._event[0].share * self._event[1]
+        sentiment = self._answering(answers) if answers else self._sentiment(person, events.mood(self._event[0]) if is_about_event else None)
+        text = self._event_sentence(sentiment) if is_about_event else self._sentence(sentiment)
+        text = self._lengthened(self._opened(text, sentiment, answers) if answers else text)
+        felt = self._ambiguous(sentiment) if self._roll() < AMBIGUOUS_SHARE else sentiment
+        return Written(self._dressed(text, sentiment, platform, person), felt)
 
-    def _sentiment(self) -> str:
-        return self._chance.choices(LABELS, self._weights)[0]
+    def _dressed(self, text: str, sentiment: str, platform: str, person: Person | None = None) -> str:
+        words = self._talk.vocabulary
+        if platform in surface.NEWS:
+            return surface.edited(text)
+        text = surface.typed(self._chance, text, sentiment, person.style if person else "any", words.emoji)
+        return surface.marked(self._chance, text, platform, words.tags)
+
+    def _polluted(self, platform: str, written: Written) -> Written:
+        roll = self._roll()
+        if platform in surface.NEWS or roll >= PII_SHARE + MOJIBAKE_SHARE:
+            return written
+        if roll >= PII_SHARE:
+            return written._replace(text=noise.mojibake(written.text))
+        sentence, piece = noise.planted(self._chance)
+        return written._replace(text=f"{written.text} {sentence}", planted=(piece,))
+
+    def _sentiment(self, person: Person | None = None, mood: tuple[float, ...] | None = None) -> str:
+        weights = mood or self._talk.weights
+        if person:
+            weights = tuple(weight * habit for weight, habit in zip(weights, person.mood, strict=True))
+        low, middle, high = weights
+        roll = self._roll() * (low + middle + high)
+        return LABELS[0] if roll < low else LABELS[1] if roll < low + middle else LABELS[2]
+
+    def _answering(self, answers: str) -> str:
+        """People answer a question as they feel, and an opinion mostly with the same."""
+        if answers == "neutral":
+            return self._sentiment()
+        return answers if self._roll() < AGREED_SHARE else self._sentiment()
 
     def _ambiguous(self, sentiment: str) -> str:
         return self._chance.choice(("negative", "positive")) if sentiment == "neutral" else "neutral"
 
+    def _repeated(self, *, is_exact: bool) -> Written | None:
+        if not self._today:
+            return None
+        return surface.repeat(self._chance, self._chance.choice(self._today), is_exact=is_exact)._replace(kind="repeat")
+
     def _passed_around(self, platform: str) -> Written:
         """One of the week's texts that many copy, each a little differently."""
-        week = "/".join(map(str, self._day.isocalendar()[:2]))
-        week_writer = Writer(self._seed, self._topic, self._day, random.Random(f"{self._seed}/{self._topic}/{week}/{self._chance.randrange(4)}"))
-        week_writer._day = date.fromisocalendar(*self._day.isocalendar()[:2], 1)
-        return repeat(self._chance, week_writer._ordinary(platform), is_exact=False)
+        year, week, _ = self._day.isocalendar()
+        chance = random.Random(f"{self._seed}/{self._topic}/{year}/{week}/{self._chance.randrange(4)}")
+        writer = Writer(self._seed, self._topic, date.fromisocalendar(year, week, 1), chance)
+        return surface.repeat(self._chance, writer._ordinary(platform, None, None), is_exact=False)._replace(kind="repeat")
 
     def _foreign(self) -> Written:
-        lang = self._chance.choice(sorted(FOREIGN))
+        languages = FOREIGN[self._topic]
+        lang = self._chance.choice(sorted(languages))
         sentiment = self._sentiment()
-        text = self._fill(self._chance.choice(FOREIGN[lang][sentiment]), _Post(), sentiment)
-        return Written(text, sentiment, lang)
+        text = self._fill(pattern(self._chance.choice(languages[lang][sentiment])), {}, sentiment)
+        return Written(text, sentiment, lang, kind="foreign")
+
+    def _spam(self) -> Written:
+        return Written(self._fill(pattern(self._chance.choice(phrases.SPAM)), {}, "neutral"), "neutral", is_off_topic=True, kind="spam")
+
+    def _bot(self) -> Written:
+        return Written(self._fill(pattern(self._chance.choice(self._talk.vocabulary.bots)), {}, "neutral"), "neutral", kind="bot")
+
+    def _off_topic(self) -> Written:
+        text = self._fill(pattern(self._chance.choice(phrases.OFF_TOPIC)), {}, "neutral")
+        return Written(self._dressed(text, "neutral", "corpus"), "neutral", is_off_topic=True, kind="off_topic")
 
     def _sentence(self, sentiment: str) -> str:
-        shapes, weights = zip(*SHAPES[sentiment], strict=True)
-        pattern = self._chance.choice(in_use(self._chance.choices(shapes, weights)[0], self._day, PHRASE_DAYS, self._seed))
-        return self._fill(pattern, _Post(), sentiment)
+        weights, shapes = self._talk.shapes[sentiment]
+        roll = self._roll() * sum(weights)
+        place = next(place for place, bound in enumerate(accumulate(weights)) if roll < bound)
+        return self._fill(self._one_of(shapes[place]), {}, sentiment)
+
+    def _event_sentence(self, sentiment: str) -> str:
+        lines = phrases.EVENT_NEUTRAL if sentiment == "neutral" else phrases.EVENT
+        return self._fill(pattern(self._one_of(lines)), {"cause": self._event[0].cause}, sentiment)
+
+    def _opened(self, text: str, sentiment: str, answers: str) -> str:
+        """``text`` as an answer; half of them start without a word about what they answer."""
+        if self._roll() < 0.5 or sentiment == "neutral":
+            return text
+        openers = phrases.ANSWERING if answers == "neutral" else phrases.AGREEING if answers == sentiment else phrases.DISAGREEING
+        return f"{self._one_of(openers)}: {text}"
 
     def _lengthened(self, text: str) -> str:
         """``text`` with things said around it that say nothing: 8 to 45 words."""
-        if self._chance.random() < 0.3:
-            opener = self._chance.choice(phrases.OPENERS).format(n=self._chance.choice(lexicon.NUMBERS))
-            text = f"{opener}{self._chance.choice((',', ':', ' -', ''))} {text}"
-        extra = self._chance.choices((0, 1, 2, 3), (30, 38, 22, 10))[0]
-        while extra > 0 or len(text.split()) < FEWEST_WORDS:
-            filler = self._fill(self._chance.choice(phrases.FILLERS), _Post(), "neutral")
-            text = f"{filler}. {text}" if self._chance.random() < 0.35 else f"{text}. {filler}"
+        if self._roll() < 0.3:
+            opener = self._one_of(phrases.OPENERS).format(n=self._one_of(lexicon.NUMBERS))
+            text = f"{opener}{self._one_of((',', ':', ' -', ''))} {text}"
+        roll = self._roll()
+        extra = 0 if roll < 0.30 else 1 if roll < 0.68 else 2 if roll < 0.90 else 3
+        length = text.count(" ") + 1
+        while extra > 0 or length < FEWEST_WORDS:
+            filler = self._fill(self._one_of(self._talk.fillers), {}, "neutral")
+            text = f"{filler}. {text}" if self._roll() < 0.35 else f"{text}. {filler}"
+            length += filler.count(" ") + 1
             extra -= 1
-        return " ".join(text.split()[:MOST_WORDS])
+        return text if length <= MOST_WORDS else " ".join(text.split()[:MOST_WORDS])
 
-    def _fill(self, pattern: str, post: _Post, sentiment: str) -> str:
-        return _SLOT.sub(lambda slot: self._slot(slot[1], post, sentiment), pattern)
+    def _fill(self, parts: Pattern, kept: dict[str, str], sentiment: str) -> str:
+        """A pattern with its slots filled; ``kept`` are the names that one post sticks to."""
+        if len(parts) == 1:
+            return parts[0]
+        filled = parts.copy()
+        filled[1::2] = [self._slot(name, kept, sentiment) for name in parts[1::2]]
+        return "".join(filled)
 
-    def _slot(self, name: str, post: _Post, sentiment: str) -> str:
+    def _slot(self, name: str, kept: dict[str, str], sentiment: str) -> str:
+        if name in kept:
+            return kept[name]
         if name in ("same", "opposite"):
-            side = sentiment if name == "same" else _OTHER_SIDE[sentiment]
-            return self._fill(self._chance.choice(in_use(phrases.PLAIN, self._day, PHRASE_DAYS, self._seed)), post, side)
-        if name in _SIDED:
-            is_same, good, bad = _SIDED[name]
-            return self._word(good if (sentiment == "positive") == is_same else bad)
-        if name in _LOADED:
-            return self._word(_LOADED[name])
-        return post.name(name, lambda: self._neutral(name))
+            side = sentiment if name == "same" else "negative" if sentiment == "positive" else "positive"
+            return self._fill(self._one_of(self._talk.plain), kept, side)
+        if name in ("subject", "other"):
+            kept[name] = f"{self._one_of(self._talk.first_names)} {self._one_of(self._talk.last_names)}"
+            return kept[name]
+        always, today, slang = self._talk.drawers[sentiment][name]
+        if always:
+            roll = self._roll()
+            today = always if roll < ALWAYS_SHARE else slang if slang and roll > 1 - SLANG_SHARE else today
+        word = today[int(self._roll() * len(today))]
+        if name == "maker":
+            kept[name] = word
+        return word
 
-    def _word(self, lists: tuple[tuple[str, ...], tuple[str, ...]]) -> str:
-        always, rotating = lists
-        if always and self._chance.random() < ALWAYS_SHARE:
-            return self._chance.choice(always)
-        return self._chance.choice(in_use(rotating, self._day, WORD_DAYS, self._seed))
-
-    def _neutral(self, name: str) -> str:
-        if name in ("game", "other"):
-            first = self._chance.choice(in_use(lexicon.FIRST_NAMES, self._day, NAME_DAYS, self._seed))
-            return f"{first} {self._chance.choice(in_use(lexicon.LAST_NAMES, self._day, NAME_DAYS, self._seed))}"
-        items = _NEUTRAL[name]
-        return self._chance.choice(items if len(items) < 25 else in_use(items, self._day, NAME_DAYS, self._seed))
-
-
-class _Post:
-    """The names that one post sticks to."""
-
-    _KEPT = ("game", "other", "studio")
-
-    def __init__(self):
-        self._names: dict[str, str] = {}
-
-    def name(self, slot: str, make) -> str:
-        if slot not in self._KEPT:
-            return make()
-        if slot not in self._names:
-            self._names[slot] = make()
-        return self._names[slot]
-
-
-_ADJECTIVES = (lexicon.GOOD_ALWAYS, lexicon.GOOD), (lexicon.BAD_ALWAYS, lexicon.BAD)
-_VERBS = (lexicon.LIKE_ALWAYS, lexicon.LIKE), (lexicon.DISLIKE_ALWAYS, lexicon.DISLIKE)
-_EVENTS = ((), lexicon.GOOD_EVENTS), ((), lexicon.BAD_EVENTS)
-_IDIOMS = ((), lexicon.GOOD_IDIOMS), ((), lexicon.BAD_IDIOMS)
-_ASPECTS = ((), lexicon.GOOD_ASPECTS), ((), lexicon.BAD_ASPECTS)
-
-_SIDED = {
-    "A": (True, *_ADJECTIVES), "Z": (False, *_ADJECTIVES), "V": (True, *_VERBS), "W": (False, *_VERBS), "E": (True, *_EVENTS), "F": (False, *_EVENTS),
-    "I": (True, *_IDIOMS), "J": (False, *_IDIOMS), "S": (True, *_ASPECTS), "T": (False, *_ASPECTS),
-}  # fmt: skip
-_LOADED = {
-    "good": _ADJECTIVES[0], "bad": _ADJECTIVES[1], "like": _VERBS[0], "dislike": _VERBS[1], "good_event": _EVENTS[0], "bad_event": _EVENTS[1],
-}  # fmt: skip
-_NEUTRAL = {
-    "thing": lexicon.THINGS, "who": lexicon.PEOPLE, "platform": lexicon.PLATFORMS, "time": lexicon.TIMES, "studio": lexicon.STUDIOS,
-    "n": lexicon.NUMBERS, "day": lexicon.WEEKDAYS, "adv": phrases.ADVERBS,
-}  # fmt: skip
-
-
-def _mood(day: date) -> tuple[float, float, float]:
-    """The day's weights of `LABELS`: about 30 / 35 / 35, moving slowly over two months."""
-    swing = 0.05 * math.sin(2 * math.pi * day.toordinal() / 61)
-    return 0.30 + swing, 0.35, 0.35 - swing
+    def _one_of(self, items):
+        return items[int(self._roll() * len(items))]
