@@ -135,7 +135,7 @@ def test_a_backfill_waits_for_one_that_is_over_but_not_closed():
         (first, second) = server.bodies("POST", "/api/v2/backfills")
         assert first == second
         assert (first["from_date"], first["to_date"]) == ("2026-10-19T00:00:00+00:00", "2026-10-20T00:00:00+00:00")
-        assert (first["max_active_runs"], first["reprocess_behavior"]) == (4, "completed")
+        assert (first["max_active_runs"], first["reprocess_behavior"], first["dag_run_conf"]) == (4, "completed", {})
 
 
 def test_a_backfill_beside_one_that_runs_is_refused_in_airflows_words():

@@ -97,10 +97,11 @@ class Airflow:
         body = {"asset_id": found[0], "extra": extra or {}, **({"partition_key": partition_key} if partition_key else {})}
         self._send("POST", "/api/v2/assets/events", body)
 
-    def backfill(self, dag: str, first: Window, last: Window, *, max_active_runs: int = 4, reprocess: str = "none") -> dict:
+    def backfill(self, dag: str, first: Window, last: Window, *, max_active_runs: int = 4, reprocess: str = "none", conf: dict | None = None) -> dict:
         """Start a backfill of the windows from ``first`` to ``last``, both included; returns Airflow's record of it.
 
-        ``reprocess``: ``none`` leaves out windows with any run, ``failed`` and ``completed`` run those again. Waits for an earlier
+        ``reprocess``: ``none`` leaves out windows with any run, ``failed`` and ``completed`` run those again. ``conf``: the parameters of
+        every run. Waits for an earlier
         backfill of the DAG that has ended but is not closed yet.
         """
         body = {
@@ -109,6 +110,7 @@ class Airflow:
             "to_date": last.start.isoformat(),
             "max_active_runs": max_active_runs,
             "reprocess_behavior": reprocess,
+            "dag_run_conf": conf or {},
         }
         deadline = time.monotonic() + _BACKFILL_LAG_SECONDS
         while True:

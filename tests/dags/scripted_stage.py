@@ -1,7 +1,8 @@
 """Stands for Python where stages run: answers like the stages do, at once, as a folder's script says.
 
 Called as ``python scripted_stage.py FOLDER -m groundswell.cli STAGE --option value …``. Appends the call to ``FOLDER/calls.jsonl``; a file
-``FOLDER/STAGE.json`` replaces parts of the report; ``FOLDER/STAGE.waits`` makes the stage wait until it is ended, its process id in it.
+``FOLDER/STAGE.json`` replaces parts of the report; ``FOLDER/STAGE.not_now`` makes the next call ask for the seconds in it;
+``FOLDER/STAGE.waits`` makes the stage wait until it is ended, its process id in it.
 """
 
 import json
@@ -19,6 +20,11 @@ with open(folder / "calls.jsonl", "a") as calls:
 if (folder / f"{stage}.waits").exists():
     (folder / f"{stage}.waits").write_text(str(os.getpid()))
     time.sleep(120)
+
+if (folder / f"{stage}.not_now").exists():
+    print(json.dumps({"retry_after_seconds": float((folder / f"{stage}.not_now").read_text())}))
+    (folder / f"{stage}.not_now").unlink()
+    sys.exit(75)
 
 report = {"stage": stage, **options}
 if stage == "judge":

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import psutil
@@ -81,9 +82,9 @@ def loop(tmp_path_factory):
             processes.start(Service(**{**service.__dict__, "environment": {**shared, **service.environment}}), folder=PROJECT, run=run, log=log)
         found = Loop(settings, script)
         processes.wait_until(lambda: _is_healthy(found.admin), seconds=240, what="Airflow")
-        found.admin.wait_for_dags(["collect", "monitor", "retrain"])
+        found.admin.wait_for_dags(["collect", "monitor", "recollect", "retrain"])
         found.admin.ensure_pools(pools(load_params(settings)))
-        found.admin.unpause("collect", "monitor", "retrain")
+        found.admin.unpause("collect", "monitor", "recollect", "retrain")
         yield found
     finally:
         for name in processes.names(run):
@@ -216,6 +217,54 @@ def test_a_key_that_names_no_window_is_refused_or_fails_without_a_retry(loop, ba
     tasks = [task for task in loop.admin.tasks("collect", run_id) if "collect" in task["task_id"]]
     assert {(task["state"], task["try_number"]) for task in tasks} == {("failed", 1)}
     assert any("expected a UTC day" in line for line in loop.admin.log("collect", run_id, "topic.collect_steam", map_index=0))
+
+
+def test_a_told_wait_is_kept_without_a_slot_and_the_window_goes_on(loop, backfilled):
+    (loop.script / "annotate.not_now").write_text("20")
+    run_id = loop.admin.trigger("collect", partition_key="2026-10-23")
+
+    def waiting():
+        task = next(task for task in loop.admin.tasks("collect", run_id) if task["task_id"] == "topic.annotate")
+        return task if task["state"] == "up_for_retry" else None
+
+    first = loop.wait(waiting)
+    assert loop.admin.wait_for_run("collect", run_id, seconds=90)["state"] == "success"
+    second = next(task for task in loop.admin.tasks("collect", run_id) if task["task_id"] == "topic.annotate")
+    gap = datetime.fromisoformat(second["start_date"]) - datetime.fromisoformat(first["end_date"])
+    assert (second["try_number"], timedelta(seconds=20) <= gap < timedelta(seconds=35)) == (2, True)
+    assert len([call for call in loop.calls("annotate") if call["window"] == "2026-10-23"]) == 2
+
+
+def test_a_backfill_that_wakes_nobody_collects_with_its_reason_and_announces_nothing(loop, backfilled):
+    days = Window.parse("2026-09-01"), Window.parse("2026-09-02")
+    wanted = {"sources": ["steam"], "reason": "steam had an outage", "no_downstream": True}
+    runs = loop.admin.wait_for_backfill(loop.admin.backfill("collect", *days, conf=wanted), seconds=120)
+    assert [(run["partition_key"], run["state"]) for run in runs] == [(day.key, "success") for day in days]
+    calls = [call for call in loop.calls("collect") if call["window"] in ("2026-09-01", "2026-09-02")]
+    assert {(call["source"], call["reason"]) for call in calls} == {("steam", "steam had an outage")}
+    assert loop.states("collect", runs[0]["dag_run_id"])["topic.announce"] == "skipped"
+    time.sleep(5)  # an event would have started monitor by then
+    assert not [event for event in loop.admin.events("posts") if event["partition_key"].startswith("2026-09")]
+    assert not [run for run in loop.admin.runs("monitor") if run["partition_key"].startswith("2026-09")]
+
+
+def test_what_changed_in_an_earlier_day_is_told_as_that_day_and_nothing_else_is(loop, backfilled):
+    (loop.script / "validate.json").write_text(json.dumps({"changed": ["steam/games/2026-10-10"]}))
+    run_id = loop.admin.trigger("recollect", partition_key="2026-10-11")
+    assert loop.admin.wait_for_run("recollect", run_id, seconds=120)["state"] == "success"
+    (loop.script / "validate.json").unlink()
+    asked = [(call["window"], call["source"], call["reason"]) for call in loop.calls("collect") if call.get("reason", "").startswith("recollect")]
+    assert sorted(asked) == [
+        (day, source, reason)
+        for day, reason in (("2026-10-08", "recollect D-3"), ("2026-10-10", "recollect D-1"))
+        for source in ("hackernews", "steam")
+    ]
+    loop.wait(lambda: [run for run in loop.admin.runs("monitor") if run["partition_key"] == "2026-10-10"])
+    quiet = loop.admin.trigger("recollect", partition_key="2026-08-11")
+    assert loop.admin.wait_for_run("recollect", quiet, seconds=120)["state"] == "success"
+    assert {loop.states("recollect", quiet)[f"back_{days}.announce"] for days in (1, 3)} == {"skipped"}
+    told = {event["partition_key"] for event in loop.admin.events("posts")}
+    assert "2026-10-10" in told and not any(key.startswith("2026-08") or key == "2026-10-11" for key in told)
 
 
 def _is_running(pid):
