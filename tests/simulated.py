@@ -40,6 +40,8 @@ def settings_at(url, home):
         pseudonym_key=KEY,
         hackernews_url=f"{url}/hackernews",
         steam_url=f"{url}/steam",
+        x_url=f"{url}/x",
+        x_bearer_token="a-token-that-only-the-tests-know",
         annotator_url=f"{url}/annotations",
     )
 

@@ -230,6 +230,9 @@ class Settings(BaseSettings):
     """The keys that were in use before, the latest first, between commas: erasure and tombstones know authors by every one of them."""
     hackernews_url: str = "https://hn.algolia.com"
     steam_url: str = "https://api.steampowered.com"
+    x_url: str = "https://api.x.com"
+    x_bearer_token: SecretStr = SecretStr("")
+    """The app-only bearer token of X's developer console; reading costs money."""
     annotator_url: str = ""
     """Where annotations come from; empty: nobody annotates."""
     mlflow_uri: str = ""

@@ -17,17 +17,22 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from groundswell import processes
 from groundswell.config import Params, Settings
 from groundswell.errors import StackError
 from groundswell.files import replacing
 from groundswell.processes import Service
 from groundswell.schema import registered_model
+from groundswell.simulator.content import PLATFORMS
 
 _HEALTHY_WITHIN_SECONDS = 240
 _ADMIN = "admin"
-_SECRETS = ("pseudonym_key", "serving_key", "airflow_database_url", "mlflow_database_url")
+_SECRETS = ("pseudonym_key", "pseudonym_keys_before", "serving_key", "airflow_database_url", "mlflow_database_url")
 """Settings that are handed on only to who needs them."""
+_ANY_WORD = "simulated"
+"""What the simulated platforms are shown as a credential: the real ones stay away from the stack."""
 _AIRFLOW_PARTS = {"airflow-api-server": "metadatabase", "airflow-scheduler": "scheduler", "airflow-dag-processor": "dag_processor"}
 """Our service → its name in Airflow's own health report."""
 
@@ -39,8 +44,7 @@ def settings_of_the_stack(settings: Settings) -> Settings:
         update={
             "project": settings.project.resolve(),
             "is_demo": True,
-            "hackernews_url": f"{simulator}/hackernews",
-            "steam_url": f"{simulator}/steam",
+            **_simulated_platforms(simulator),
             "annotator_url": f"{simulator}/annotations",
             "mlflow_uri": f"http://127.0.0.1:{settings.mlflow_port}",
             "airflow_url": f"http://127.0.0.1:{settings.airflow_port}",
@@ -49,11 +53,18 @@ def settings_of_the_stack(settings: Settings) -> Settings:
     )
 
 
+def _simulated_platforms(simulator: str) -> dict[str, object]:
+    """The platforms' settings, each named after its platform: the addresses are the simulator's, a secret is any word."""
+    theirs = {name: field.annotation for name, field in Settings.model_fields.items() if name.partition("_")[0] in PLATFORMS}
+    addresses = {f"{platform}_url": f"{simulator}/{platform}" for platform in PLATFORMS if f"{platform}_url" in theirs}
+    return addresses | {name: SecretStr(_ANY_WORD) for name, kind in theirs.items() if kind is SecretStr}
+
+
 def environment(settings: Settings, topic: str) -> dict[str, str]:
     """What every process of the stack finds in its environment; ``settings`` are `settings_of_the_stack`'s."""
     secret = _secrets(settings)
     fields = {name: getattr(settings, name) for name in type(settings).model_fields if name not in _SECRETS}
-    ours = {f"GROUNDSWELL_{name.upper()}": _as_text(value) for name, value in fields.items() if value != ""}
+    ours = {f"GROUNDSWELL_{name.upper()}": _as_text(value) for name, value in fields.items() if _as_text(value)}
     return {
         **ours,
         "GROUNDSWELL_TOPIC": topic,
@@ -282,4 +293,5 @@ def _subscribe_serving(settings: Settings, topic: str) -> None:
 
 
 def _as_text(value) -> str:
+    value = value.get_secret_value() if isinstance(value, SecretStr) else value
     return str(value).lower() if isinstance(value, bool) else str(value)

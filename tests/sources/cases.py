@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from datetime import UTC, datetime
 
 import httpx2
 
@@ -10,6 +11,7 @@ from groundswell.config import Topic
 from groundswell.sources.hackernews import HackerNewsTopic
 from groundswell.sources.replay import ReplayTopic
 from groundswell.sources.steam import SteamTopic
+from groundswell.sources.x import XTopic
 
 
 class Case:
@@ -107,7 +109,39 @@ class Replay(Case):
         (home / "corpus.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
 
 
-CASES = (HackerNews(), Steam(), Replay())
+class X(Case):
+    """The archive, because the windows of the contract are older than a week."""
+
+    name = "x"
+
+    def topic(self, home):
+        return Topic(x=XTopic(query="game", access="archive", max_usd_per_window=50, max_usd_per_run=50, seconds_apart=0))
+
+    def record(self, post):
+        return {
+            "id": post["id"],
+            "edit_history_tweet_ids": [post["id"]],
+            "author_id": post["author"],
+            "created_at": datetime.fromtimestamp(post["at"], UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+            "text": post["text"],
+            "lang": "en",
+            "entities": {"mentions": [{"start": 0, "end": 9, "username": post["author"], "id": post["author"]}]},
+            "public_metrics": {"like_count": 2, "retweet_count": 1, "reply_count": 0},
+        }
+
+    def body(self, records):
+        return ({"data": records} if records else {}) | {"meta": {"result_count": len(records)}}
+
+    broken = (
+        ("no_id", {"id": None}),
+        ("no_id", {"id": {}}),
+        ("bad_time", {"created_at": "yesterday"}),
+        ("bad_time", {"created_at": 1_792_404_000}),
+        ("bad_time", {"created_at": None}),
+    )
+
+
+CASES = (HackerNews(), Steam(), X(), Replay())
 
 
 def answer(body):

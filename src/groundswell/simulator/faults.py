@@ -20,8 +20,9 @@ HEADER = "x-simulator-fault"
 PLATFORMS = (*content.PLATFORMS, "annotations")
 WAIT_SECONDS = 1
 
-IN_PAGE = ("empty-page", "same-cursor", "repeated-page")
-"""Faults that a platform's own page makes: Steam's false end, its cursor that comes back, a page that is delivered twice."""
+IN_PAGE = ("empty-page", "same-cursor", "repeated-page", "usage-capped", "expired-token")
+"""Faults that a platform's own page makes: Steam's false end, its cursor that comes back, a page that is delivered twice, X's monthly
+cap, a token that is no longer good. A platform without the habit answers as ever."""
 
 
 def _when(kind: str) -> dict[str, str]:

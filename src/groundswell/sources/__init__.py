@@ -17,6 +17,7 @@ SOURCES = {
     "hackernews": "groundswell.sources.hackernews:SOURCE",
     "replay": "groundswell.sources.replay:SOURCE",
     "steam": "groundswell.sources.steam:SOURCE",
+    "x": "groundswell.sources.x:SOURCE",
 }
 """Name → module and attribute of our own sources; imported only when one is asked for."""
 

@@ -160,6 +160,17 @@ def moment(epoch_seconds) -> datetime | None:
         return None
 
 
+def iso_moment(value) -> datetime | None:
+    """A time in ISO 8601 as a UTC time (one without an offset is UTC); None for anything that is none."""
+    if not isinstance(value, str):
+        return None
+    try:
+        there = datetime.fromisoformat(value)
+        return there.astimezone(UTC) if there.tzinfo else there.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
 def whole(value) -> int | None:
     """``value`` where it is a whole number that 64 bits hold, else None."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
