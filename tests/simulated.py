@@ -42,6 +42,9 @@ def settings_at(url, home):
         steam_url=f"{url}/steam",
         x_url=f"{url}/x",
         x_bearer_token="a-token-that-only-the-tests-know",
+        bluesky_url=f"{url}/bluesky",
+        bluesky_handle="collector.example.social",
+        bluesky_app_password="an-app-password-of-the-tests",
         annotator_url=f"{url}/annotations",
     )
 

@@ -214,7 +214,8 @@ class _Job:
         hide = pseudonyms.hider(found.author, *found.aliases)
         given = {name: getattr(found, name) for name in ("created_at", "edited_at", "likes", "reposts", "replies", "score")}
         author = pseudonyms.of(found.author)
-        hidden = {name: hide.text(getattr(found, name)) for name in ("post_id", "text", "lang", "kind", "parent_id", "native_label", "label", "url")}
+        hidden = {name: hide.text(getattr(found, name)) for name in ("text", "lang", "kind", "native_label", "label", "url")}
+        hidden |= {name: hide.text(self._wrapped(getattr(found, name), pseudonyms)) for name in ("post_id", "parent_id")}
         hidden["post_id"] = hidden["post_id"] or _content_id(found.created_at, author, hidden["text"])
         return {
             **given,
@@ -228,6 +229,11 @@ class _Job:
             "fetched_at": window.end,
             "connector_version": self.version,
         }
+
+    def _wrapped(self, post_id: str | None, pseudonyms: Pseudonyms) -> str | None:
+        """``post_id`` with the author's id in it wrapped, where the platform names posts by their authors."""
+        pattern = self.network.author_in_id
+        return pattern.sub(lambda author: pseudonyms.wrap(author[0]), post_id) if pattern and post_id else post_id
 
     def known(self, windows: list[Window]) -> dict[str, Shown]:
         """What a source that appends on sight showed when all of ``windows`` were read last."""

@@ -233,6 +233,10 @@ class Settings(BaseSettings):
     x_url: str = "https://api.x.com"
     x_bearer_token: SecretStr = SecretStr("")
     """The app-only bearer token of X's developer console; reading costs money."""
+    bluesky_url: str = "https://bsky.social"
+    bluesky_handle: str = ""
+    """Whose session Bluesky's search is asked in: it answers nobody without one."""
+    bluesky_app_password: SecretStr = SecretStr("")
     annotator_url: str = ""
     """Where annotations come from; empty: nobody annotates."""
     mlflow_uri: str = ""

@@ -18,6 +18,8 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+from groundswell.wrapped import wrap
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _UNMISTAKABLE = re.compile(r"(?=.*[\d_.:@-]).{5,}|.{16,}", re.DOTALL)
 """An id that is no everyday word: it is taken out of running text wherever it stands, a word like ``games`` only as a mention."""
@@ -44,6 +46,10 @@ class Pseudonyms:
             return None
         message = f"{self._source}\0{author}".encode("utf-8", "surrogatepass")
         return hmac.new(self._key, message, hashlib.sha256).hexdigest()[:32]
+
+    def wrap(self, author: str) -> str:
+        """A word for a native id that whoever has the key can open: only for ids that must be shown to the platform again."""
+        return wrap(author, self._key, self._source)
 
     def hider(self, author: str | None, *aliases: str) -> Hider:
         """What takes ``author`` out of a post, under all of their names."""

@@ -54,10 +54,11 @@ def settings_of_the_stack(settings: Settings) -> Settings:
 
 
 def _simulated_platforms(simulator: str) -> dict[str, object]:
-    """The platforms' settings, each named after its platform: the addresses are the simulator's, a secret is any word."""
+    """The platforms' settings, each named after its platform: the addresses are the simulator's, a secret or a name is any word."""
     theirs = {name: field.annotation for name, field in Settings.model_fields.items() if name.partition("_")[0] in PLATFORMS}
     addresses = {f"{platform}_url": f"{simulator}/{platform}" for platform in PLATFORMS if f"{platform}_url" in theirs}
-    return addresses | {name: SecretStr(_ANY_WORD) for name, kind in theirs.items() if kind is SecretStr}
+    words = {name: SecretStr(_ANY_WORD) if kind is SecretStr else _ANY_WORD for name, kind in theirs.items() if kind in (SecretStr, str)}
+    return words | addresses
 
 
 def environment(settings: Settings, topic: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import httpx2
 
 from groundswell.config import Topic
+from groundswell.sources.bluesky import BlueskyTopic
 from groundswell.sources.hackernews import HackerNewsTopic
 from groundswell.sources.replay import ReplayTopic
 from groundswell.sources.steam import SteamTopic
@@ -90,6 +91,56 @@ class Steam(Case):
     )
 
 
+class Bluesky(Case):
+    name = "bluesky"
+
+    def topic(self, home):
+        return Topic(bluesky=BlueskyTopic(query="game"))
+
+    def record(self, post):
+        did, uri = f"did:plc:{post['author']}", f"at://did:plc:{post['author']}/app.bsky.feed.post/"
+        created = datetime.fromtimestamp(post["at"], UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        mention = {"$type": "app.bsky.richtext.facet#mention", "did": did}
+        return {
+            "uri": f"{uri}{post['id']}",
+            "author": {
+                "did": did,
+                "handle": f"{post['author']}",
+                "displayName": f"{post['author']} the First",
+                "avatar": f"https://x.example/{did}@jpeg",
+            },
+            "record": {
+                "text": post["text"],
+                "createdAt": created,
+                "langs": ["en"],
+                "facets": [{"index": {"byteStart": 0, "byteEnd": 1}, "features": [mention]}],
+                "reply": {"parent": {"uri": f"{uri}1"}, "root": {"uri": f"{uri}0"}},
+            },
+            "embed": {"record": {"uri": f"{uri}2", "author": {"handle": post["author"]}}},
+            "likeCount": 2,
+        }
+
+    def given_id(self, post_id):
+        return post_id.rsplit("/", 1)[1]
+
+    def transport(self, records, home):
+        def handler(request):
+            is_login = request.url.path.endswith("createSession")
+            return answer({"accessJwt": "sim.token"} if is_login else {"posts": records})
+
+        return httpx2.MockTransport(handler)
+
+    broken = (
+        ("no_id", {"uri": None}),
+        ("no_id", {"uri": "https://x.example/1"}),
+        ("bad_time", {"record": {"text": "no time"}}),
+        ("bad_time", {"record": {"createdAt": "soon"}}),
+        ("bad_time", {"record": {"createdAt": "0001-01-01T00:00:00+23:59"}}),
+        ("bad_time", {"record": None}),
+        ("hidden", {"labels": [{"val": "spam"}]}),
+    )
+
+
 class Replay(Case):
     """JSONL, because it can hold what CSV can't: lone surrogates."""
 
@@ -141,7 +192,7 @@ class X(Case):
     )
 
 
-CASES = (HackerNews(), Steam(), X(), Replay())
+CASES = (HackerNews(), Steam(), Bluesky(), X(), Replay())
 
 
 def answer(body):

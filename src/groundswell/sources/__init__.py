@@ -14,6 +14,7 @@ from groundswell.sources.base import Source
 
 GROUP = "groundswell.sources"
 SOURCES = {
+    "bluesky": "groundswell.sources.bluesky:SOURCE",
     "hackernews": "groundswell.sources.hackernews:SOURCE",
     "replay": "groundswell.sources.replay:SOURCE",
     "steam": "groundswell.sources.steam:SOURCE",

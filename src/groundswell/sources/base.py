@@ -103,6 +103,9 @@ class Source:
     posts: Callable[[Reading], Iterator[Found]]
     author_paths: tuple[str, ...] = ()
     """Where in a record native author ids stand: ``author.steamid``. They are replaced by pseudonyms in ``raw``."""
+    author_in_id: re.Pattern[str] | None = None
+    """What of a post's id is its author's, where the platform names posts so: there it is wrapped (`groundswell.wrapped`), since a pseudonym
+    could not be shown to the platform again."""
     reads: Literal["window", "walk back", "append on sight", "file"] = "window"
     """``window``: the platform takes a start and an end. ``walk back``: newest first, until older than the start. ``append on sight``:
     what it shows now and no more; a window's partition grows with each reading, and may be read before it is over. ``file``: a corpus,

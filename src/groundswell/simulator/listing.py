@@ -1,0 +1,28 @@
+"""What a platform's listings answer from: the posts of a span of time, the newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+from groundswell.simulator.content import Post, shown
+from groundswell.simulator.settings import SimulatorSettings
+
+FIRST_DAY = date(2025, 1, 1)
+"""Nothing was posted before."""
+
+
+def newest_first(settings: SimulatorSettings, platform: str, topic: str, start: datetime | None, end: datetime | None) -> Iterator[Post]:
+    """Posts of ``[start, end)``; without a ``start`` back to the first day, without an ``end`` from now."""
+    end = min(end or latest(settings), latest(settings))
+    day, stop = end.astimezone(UTC).date(), max(start.astimezone(UTC).date() if start else FIRST_DAY, FIRST_DAY)
+    while day >= stop:
+        for post in reversed(shown(settings, platform, topic, day)):
+            if (start is None or post.moment >= start) and post.moment < end:
+                yield post
+        day -= timedelta(days=1)
+
+
+def latest(settings: SimulatorSettings) -> datetime:
+    """As of when the platforms are looked at: where the world has no time of its own, ours."""
+    return settings.now or datetime.now(UTC)
