@@ -45,6 +45,7 @@ def settings_at(url, home):
         bluesky_url=f"{url}/bluesky",
         bluesky_handle="collector.example.social",
         bluesky_app_password="an-app-password-of-the-tests",
+        mastodon_url=f"{url}/mastodon",
         annotator_url=f"{url}/annotations",
     )
 

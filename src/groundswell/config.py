@@ -237,6 +237,10 @@ class Settings(BaseSettings):
     bluesky_handle: str = ""
     """Whose session Bluesky's search is asked in: it answers nobody without one."""
     bluesky_app_password: SecretStr = SecretStr("")
+    mastodon_url: str = ""
+    """The instance whose hashtags are read; there is no default, because each instance has rules of its own."""
+    mastodon_token: SecretStr = SecretStr("")
+    """For an instance that shows its timelines to nobody without one."""
     annotator_url: str = ""
     """Where annotations come from; empty: nobody annotates."""
     mlflow_uri: str = ""

@@ -1,6 +1,7 @@
 """One case a source: how posts that a test invents look on its wire. A new source adds one class and one line here."""
 
 import csv
+import html
 import io
 import json
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ import httpx2
 from groundswell.config import Topic
 from groundswell.sources.bluesky import BlueskyTopic
 from groundswell.sources.hackernews import HackerNewsTopic
+from groundswell.sources.mastodon import MastodonTopic, snowflake
 from groundswell.sources.replay import ReplayTopic
 from groundswell.sources.steam import SteamTopic
 from groundswell.sources.x import XTopic
@@ -141,6 +143,66 @@ class Bluesky(Case):
     )
 
 
+class Mastodon(Case):
+    """Its ids hold times, so a test's id goes to the wire as one that does, and is looked up on the way back."""
+
+    name = "mastodon"
+
+    def __init__(self):
+        self._given = {}
+
+    def topic(self, home):
+        return Topic(mastodon=MastodonTopic(tags=["game"]))
+
+    def record(self, post):
+        at = datetime.fromtimestamp(post["at"], UTC)
+        wire = str(snowflake(at) + 1 + int(post["id"]) % 65_535)
+        self._given[wire] = post["id"]
+        account = {"id": "109000000000000007", "acct": post["author"], "username": post["author"], "note": f"<p>{post['author']}'s page</p>"}
+        return {
+            "id": wire,
+            "created_at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "content": html.escape(post["text"]) if isinstance(post["text"], str) else post["text"],
+            "spoiler_text": "",
+            "uri": f"https://x.example/users/{post['author']}/statuses/1",
+            "account": account,
+            "mentions": [
+                {"id": "109000000000000007", "username": post["author"], "acct": post["author"], "url": f"https://x.example/@{post['author']}"}
+            ],
+            "reblog": None,
+            "visibility": "public",
+        }
+
+    def given_id(self, post_id):
+        return self._given[post_id]
+
+    def transport(self, records, home):
+        def handler(request):
+            below, size = int(request.url.params["max_id"]), int(request.url.params["limit"])
+            numbered = [record for record in records if is_numbered(record)]
+            page = sorted((record for record in numbered if int(record["id"]) < below), key=lambda record: int(record["id"]), reverse=True)[:size]
+            is_first = below % 65_536 == 0
+            return answer(page + [record for record in records if is_first and not is_numbered(record)])
+
+        def is_numbered(record):
+            return isinstance(record, dict) and isinstance(record["id"], str)
+
+        return httpx2.MockTransport(handler)
+
+    broken = (
+        ("no_id", {"id": None}),
+        ("no_id", {"id": True}),
+        ("bad_time", {"created_at": "soon"}),
+        ("bad_time", {"created_at": None}),
+        ("no_author", {"account": None}),
+        ("no_author", {"account": {"id": "7"}}),
+        ("boost", {"reblog": {"id": "5"}}),
+        ("not_public", {"visibility": "private"}),
+        ("opted_out", {"account": {"acct": "heron", "noindex": True}}),
+        ("opted_out", {"account": {"acct": "heron", "note": '<p>no thanks <a href="x">#<span>NoBots</span></a></p>'}}),
+    )
+
+
 class Replay(Case):
     """JSONL, because it can hold what CSV can't: lone surrogates."""
 
@@ -192,7 +254,14 @@ class X(Case):
     )
 
 
-CASES = (HackerNews(), Steam(), Bluesky(), X(), Replay())
+CASES = (
+    HackerNews(),
+    Steam(),
+    Bluesky(),
+    Mastodon(),
+    X(),
+    Replay(),
+)
 
 
 def answer(body):

@@ -228,7 +228,14 @@ def test_a_platform_that_stays_down_leaves_the_lake_alone(case, tmp_path):
 @pytest.fixture(scope="module")
 def busy():
     """Platforms with more posts a day than one query or page can give."""
-    with platforms(hackernews_per_day=1300, steam_per_day=320, bluesky_per_day=320, x_per_day=320) as url:
+    world = {
+        "hackernews_per_day": 1300,
+        "steam_per_day": 320,
+        "bluesky_per_day": 320,
+        "x_per_day": 320,
+        "mastodon_per_day": 320,
+    }
+    with platforms(**world) as url:
         yield url
 
 

@@ -5,9 +5,18 @@ from __future__ import annotations
 from fastapi import FastAPI, HTTPException
 from pydantic import AwareDatetime, BaseModel
 
-from groundswell.simulator import annotations, bluesky, hackernews, steam, x
+from groundswell.simulator import annotations, bluesky, hackernews, mastodon, steam, x
 from groundswell.simulator.faults import KINDS, PLATFORMS, Faults, Plan
 from groundswell.simulator.settings import SimulatorSettings
+
+PLATFORM_ROUTES = (
+    hackernews,
+    steam,
+    bluesky,
+    mastodon,
+    x,
+    annotations,
+)
 
 
 class Now(BaseModel):
@@ -22,7 +31,7 @@ def make_app(settings: SimulatorSettings) -> FastAPI:
     app = FastAPI(title="Groundswell's simulated platforms")
     plan = Plan()
     app.add_middleware(Faults, plan=plan, slow_seconds=settings.slow_seconds)
-    for platform in (hackernews, steam, bluesky, x, annotations):
+    for platform in PLATFORM_ROUTES:
         app.include_router(platform.router(settings))
 
     @app.get("/healthz")

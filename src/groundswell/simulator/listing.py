@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from operator import attrgetter
 
 from groundswell.simulator.content import Post, shown
 from groundswell.simulator.settings import SimulatorSettings
@@ -12,12 +13,19 @@ FIRST_DAY = date(2025, 1, 1)
 """Nothing was posted before."""
 
 
-def newest_first(settings: SimulatorSettings, platform: str, topic: str, start: datetime | None, end: datetime | None) -> Iterator[Post]:
-    """Posts of ``[start, end)``; without a ``start`` back to the first day, without an ``end`` from now."""
+def newest_first(
+    settings: SimulatorSettings,
+    platform: str,
+    topic: str,
+    start: datetime | None,
+    end: datetime | None,
+    order: Callable[[Post], int] = attrgetter("created"),
+) -> Iterator[Post]:
+    """Posts of ``[start, end)``; without a ``start`` back to the first day, without an ``end`` from now. ``order`` is within a day."""
     end = min(end or latest(settings), latest(settings))
     day, stop = end.astimezone(UTC).date(), max(start.astimezone(UTC).date() if start else FIRST_DAY, FIRST_DAY)
     while day >= stop:
-        for post in reversed(shown(settings, platform, topic, day)):
+        for post in sorted(shown(settings, platform, topic, day), key=order, reverse=True):
             if (start is None or post.moment >= start) and post.moment < end:
                 yield post
         day -= timedelta(days=1)

@@ -16,6 +16,7 @@ GROUP = "groundswell.sources"
 SOURCES = {
     "bluesky": "groundswell.sources.bluesky:SOURCE",
     "hackernews": "groundswell.sources.hackernews:SOURCE",
+    "mastodon": "groundswell.sources.mastodon:SOURCE",
     "replay": "groundswell.sources.replay:SOURCE",
     "steam": "groundswell.sources.steam:SOURCE",
     "x": "groundswell.sources.x:SOURCE",
