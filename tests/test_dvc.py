@@ -25,7 +25,7 @@ def test_stages_call_the_subcommand_of_their_name_and_read_the_section_of_their_
     assert list(STAGES) == ["prepare", "train", "evaluate"]
     for name, stage in STAGES.items():
         assert stage["cmd"] == f"groundswell {name} --topic ${{topic}}"
-        assert stage["params"] == [name] and name in Params.model_fields
+        assert stage["params"] == ([name, "hygiene"] if name == "prepare" else [name]) and name in Params.model_fields
 
 
 def test_every_source_that_a_stage_names_is_there():

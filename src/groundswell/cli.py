@@ -90,7 +90,7 @@ def prepare(topic: TopicOption = None) -> None:
     settings, params = _configured()
     from groundswell.prepare import prepare as stage
 
-    _report(stage(params.topic_named(topic)[0], settings=settings, params=params.prepare))
+    _report(stage(params.topic_named(topic)[0], settings=settings, params=params.prepare, hygiene=params.hygiene))
 
 
 @app.command()

@@ -102,12 +102,24 @@ class ValidateParams(Section):
     """Source → the fewest rows that one of its windows must have; a source that is not named may be empty."""
 
 
+LANGUAGES = (
+    "ar", "bg", "cs", "da", "de", "el", "en", "es", "fi", "fr", "he", "hi", "hu", "id", "it", "ja", "ko", "nl", "no", "pl", "pt", "ro", "ru", "sv",
+    "th", "tr", "uk", "vi", "zh",
+)  # fmt: skip
+"""The languages that texts are told apart in: those of Steam's reviews, Hebrew and Hindi."""
+
+
 class HygieneParams(Section):
     """What is done to a post's text and record between raw and valid, and how a text's language is told."""
 
     scrub: list[Literal[KINDS]] = list(KINDS)
     names: bool = False  # people's names by a model: needs the extra groundswell[names]
     names_model: str = "en_core_web_sm"  # a spaCy pipeline that is installed, or a folder with one
+    languages: list[str] = list(LANGUAGES)  # ISO 639-1; empty: all that the model knows, at some loss with short texts
+    min_letters: int = Field(12, ge=0)  # fewer, without mentions and links, say nothing; a letter of a dense script counts for three
+    min_language_probability: Share = 0.5
+    language_trust: Share = 0.95
+    """How likely a platform's word for a language is right; 1: nothing in the text speaks against it."""
 
 
 class PrepareParams(Section):

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from groundswell.config import PrepareParams, Settings
+from groundswell.config import HygieneParams, PrepareParams, Settings
 from groundswell.duplicates import connected, near_clusters
 from groundswell.errors import DatasetError, LakeError
 from groundswell.files import replacing_folder, write_json
@@ -33,6 +33,7 @@ from groundswell.tokens import TOKENS, cut, encode, vocabulary_sha256
 
 logger = logging.getLogger(__name__)
 
+_HYGIENE = HygieneParams()
 _COLUMNS = ("source", "post_id", "author", "created_at", "edited_at", "text", "lang", "label", "label_provenance")
 _SECONDS = {"day": 86_400, "hour": 3_600}
 
@@ -53,7 +54,7 @@ class Row:
     provenance: str
 
 
-def prepare(topic: str, *, settings: Settings, params: PrepareParams) -> dict:
+def prepare(topic: str, *, settings: Settings, params: PrepareParams, hygiene: HygieneParams = _HYGIENE) -> dict:
     """Make the data set of ``topic``; the report counts every row that came in, and where or why not it went on."""
     lake = Lake(settings.lake)
     valid, labels = lake.partitions("valid", topic=topic), lake.partitions("labels", topic=topic)
@@ -61,7 +62,7 @@ def prepare(topic: str, *, settings: Settings, params: PrepareParams) -> dict:
     dropped: Counter[str] = Counter()
     posts = _posts(lake, valid, topic, dropped)
     rows, disputes = _labelled(topic, posts, _annotations(lake, labels, topic), params, dropped)
-    rows = _clean(rows, params, dropped)
+    rows = _clean(rows, params, hygiene, dropped)
     rows, disputes["texts_with_two_labels"] = _without_outvoted(rows, dropped)
     keyings = _keyings(rows, params)
     split, left_out, starts = _split(rows, keyings, valid, params)
@@ -79,6 +80,7 @@ def prepare(topic: str, *, settings: Settings, params: PrepareParams) -> dict:
         "text_version": TEXT_VERSION,
         "vocabulary_sha256": vocabulary_sha256(),
         "params": params.model_dump(mode="json"),
+        "hygiene": hygiene.model_dump(mode="json"),
     }
     if (now := _described_partitions(lake, valid, labels)) != read:
         changed = sorted(key for key in read if now.get(key) != read[key])
@@ -159,13 +161,13 @@ def _labelled(topic: str, posts: list[dict], annotations: dict, params: PrepareP
     return sorted(rows, key=lambda row: (row.created_at, row.row_id)), {"posts_with_two_labels": disputed}
 
 
-def _clean(rows: list[Row], params: PrepareParams, dropped: Counter) -> list[Row]:
+def _clean(rows: list[Row], params: PrepareParams, hygiene: HygieneParams, dropped: Counter) -> list[Row]:
     """The rows with their text normalised and a language, without the empty ones and those in languages not asked for."""
     for row in rows:
         row.text = normalise(row.written)
     kept = [row for row in rows if row.text]
     dropped["empty_text"] = len(rows) - len(kept)
-    for row, language in zip(kept, languages([row.lang for row in kept], [row.text for row in kept]), strict=True):
+    for row, language in zip(kept, languages([row.lang for row in kept], [row.text for row in kept], hygiene), strict=True):
         row.lang = language
     wanted = {primary(language) for language in params.languages}
     spoken = [row for row in kept if not wanted or primary(row.lang) in wanted]
