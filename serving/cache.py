@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 import logging
 import platform
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
@@ -43,6 +44,9 @@ MOST_WAITING_WRITES = 4096
 _WRITES_AT_ONCE = 64
 _PREFIX = b"groundswell:"
 _VALUE = np.dtype((np.float32, len(LABELS)))
+EPOCH_FILE = "cache-epoch"
+"""Beside the model copies: what lies in it is part of every key, so another content makes all that was remembered unreachable at once."""
+_LOOK_EVERY_SECONDS = 1
 _MODELS = 16
 """Whose answers `forget` finds: the latest that have answered here."""
 
@@ -66,9 +70,11 @@ class Store(Protocol):
 class Cache:
     """Used from one event loop only."""
 
-    def __init__(self, store: Store, secret: Secret, metrics: Metrics):
+    def __init__(self, store: Store, secret: Secret, metrics: Metrics, epoch: Path | None = None, clock: Callable[[], float] = time.monotonic):
         self._store, self._metrics = store, metrics
-        self._key = secret.key(f"cache {_arithmetic()}")
+        self._secret, self._epoch, self._clock = secret, epoch, clock
+        self._epoch_read, self._look_at = _content(epoch), clock() + _LOOK_EVERY_SECONDS
+        self._key = self._made_key()
         self._hashes: OrderedDict[tuple[str, str], hashlib.blake2b] = OrderedDict()
 
     async def through(self, model: LoadedModel, texts: Sequence[str], compute: Compute) -> np.ndarray:
@@ -97,7 +103,22 @@ class Cache:
     async def close(self) -> None:
         await self._store.close()
 
+    def _made_key(self) -> bytes:
+        return self._secret.key(f"cache {_arithmetic()}{self._epoch_read}")
+
+    def _look(self) -> None:
+        """Once a second: somebody was erased, so that nothing of before may be found any more."""
+        now = self._clock()
+        if self._epoch is None or now < self._look_at:
+            return
+        self._look_at = now + _LOOK_EVERY_SECONDS
+        if (found := _content(self._epoch)) != self._epoch_read:
+            self._epoch_read = found
+            self._key = self._made_key()
+            self._hashes.clear()
+
     def _keys(self, model: LoadedModel, texts: Sequence[str]) -> list[bytes]:
+        self._look()
         name = (model.version.version, model.digest)
         begun = self._hashes.get(name)
         if begun is None:
@@ -119,6 +140,13 @@ def _rows(keys: Sequence[bytes], values: Sequence[bytes | None]) -> dict[bytes, 
     rows = np.frombuffer(b"".join(value for _, value in sized), _VALUE)
     good = (rows >= 0).all(axis=1) & (np.abs(rows.sum(axis=1) - 1) < 1e-3)
     return {key: row for (key, _), row, is_good in zip(sized, rows, good.tolist(), strict=True) if is_good}
+
+
+def _content(epoch: Path | None) -> str:
+    try:
+        return epoch.read_text(encoding="ascii") if epoch else ""
+    except (OSError, ValueError):
+        return ""
 
 
 def _arithmetic() -> str:
@@ -281,4 +309,4 @@ def make_cache(settings: ServingSettings, secret: Secret, metrics: Metrics) -> C
         return None
     in_memory = place == "memory"
     store = InMemory(settings.serving_cache_entries) if in_memory else InRedis(place, seconds=settings.serving_cache_seconds, metrics=metrics)
-    return Cache(store, secret, metrics)
+    return Cache(store, secret, metrics, settings.folder / EPOCH_FILE)

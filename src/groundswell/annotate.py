@@ -68,7 +68,7 @@ def _posts(lake: Lake, topic: str, windows: list[Window]) -> dict[Window, list[P
 
 
 def _annotate_one(lake: Lake, posts: Partition, http: Http, settings: Settings, params: AnnotateParams, tombstones: Tombstones) -> dict:
-    asked = _unlabelled(tombstones.without(lake.read(posts)))
+    asked = _unlabelled(tombstones.without(lake.read(posts), posts.source))
     rows = []
     for start in range(0, len(asked), POSTS_PER_PAGE):
         rows += _page(posts, asked[start : start + POSTS_PER_PAGE], http, settings, params)

@@ -174,6 +174,22 @@ def monitor(window: WindowOption, topic: TopicOption = None) -> None:
 
 
 @app.command()
+def erase(
+    author: Annotated[list[str] | None, typer.Option(help="SOURCE:ID, the platform's own id; may be given again.")] = None,
+    post: Annotated[list[str] | None, typer.Option(help="SOURCE:ID of a single post; may be given again.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only look: what would go, from where.")] = False,
+) -> None:
+    """Erase an author's rows, or single posts, out of everything that was made of them; prints the receipt."""
+    settings = load_settings()
+    from groundswell.erase import erase as stage
+    from groundswell.erasure.subjects import Subject
+    from groundswell.seal import seal as sealing
+
+    subjects = [Subject.parse("author", word) for word in author or []] + [Subject.parse("post", word) for word in post or []]
+    _report(stage(subjects, settings=settings, now=_now(), seal=lambda topic: sealing(topic, settings=settings), dry_run=dry_run))
+
+
+@app.command()
 def leaks(
     file: Annotated[Path, typer.Argument(help="CSV, TSV, JSONL or Parquet.")],
     columns: Annotated[str, typer.Option(help="What the columns are, in order or by name: id,entity,label,text")],

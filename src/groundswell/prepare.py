@@ -25,7 +25,7 @@ from groundswell.files import replacing_folder, write_json
 from groundswell.labelling import decided, mapped, outvoted, require_provenances
 from groundswell.lake import Lake, Partition, write_parquet
 from groundswell.language import languages, primary
-from groundswell.rows import digest
+from groundswell.rows import described
 from groundswell.schema import EXAMPLE, JUDGING_PROVENANCES, LABELS
 from groundswell.splits import SPLITS, assign, boundaries, leaked, shuffled
 from groundswell.text import TEXT_VERSION, normalise, skeleton
@@ -75,7 +75,7 @@ def prepare(topic: str, *, settings: Settings, params: PrepareParams, hygiene: H
         "partitions": read,
         "windows": sorted({partition.window.key for partition in valid}),
         "sources": dict(sorted(Counter(post["source"] for post in posts).items())),
-        "splits": {name: _described(tables[name]) for name in SPLITS},
+        "splits": {name: described(tables[name]) for name in SPLITS},
         "boundaries": starts,
         "text_version": TEXT_VERSION,
         "vocabulary_sha256": vocabulary_sha256(),
@@ -270,20 +270,6 @@ def _tables(rows: list[Row], split: list, groups: dict[int, str], params: Prepar
         tokens[name] = pa.table({"row_id": columns["row_id"], "input_ids": cut_pieces, "label": label}, schema=TOKENS)
         logger.info("%s: %d rows", name, len(mine))
     return tables, tokens
-
-
-def _described(table: pa.Table) -> dict:
-    times = table["created_at"].to_pylist()
-    return {
-        "rows": table.num_rows,
-        "labels": {label: table["label"].to_pylist().count(number) for number, label in enumerate(LABELS)},
-        "provenances": dict(sorted(Counter(table["label_provenance"].to_pylist()).items())),
-        "sources": dict(sorted(Counter(table["source"].to_pylist()).items())),
-        "languages": dict(sorted(Counter(map(primary, table["lang"].to_pylist())).items())),
-        "from": times[0].isoformat(),
-        "to": times[-1].isoformat(),
-        "digest": digest(table),
-    }
 
 
 def _clusters(keyings: dict[str, list]) -> dict[str, dict[str, int]]:

@@ -30,6 +30,11 @@ def key_id(key: bytes) -> str:
     return hashlib.sha256(b"groundswell pseudonym key\0" + key).hexdigest()[:8]
 
 
+def is_unmistakable(native: str) -> bool:
+    """Whether an id is no everyday word, so that wherever it stands it means its owner."""
+    return _UNMISTAKABLE.fullmatch(native) is not None
+
+
 class Pseudonyms:
     """The pseudonyms of one source's authors. ``paths`` say where in a record ids stand: ``("author", "steamid")``."""
 

@@ -82,31 +82,36 @@ class Tombstones:
             return record
         return _TRACELESS
 
-    def kept(self, table: pa.Table) -> pa.Array:
-        """For each row of ``table`` (columns source, post_id, perhaps author) whether nothing of it was erased."""
-        if not self._graves:
-            return pa.array([True] * table.num_rows, pa.bool_())
-        count = table.num_rows
-        authors = table.column("author").to_pylist() if "author" in table.column_names else [None] * count
-        rows = zip(table.column("source").to_pylist(), authors, table.column("post_id").to_pylist(), strict=True)
-        return pa.array([not self.name(source, (author,), (post_id,)) for source, author, post_id in rows], pa.bool_())
+    def kept(self, table: pa.Table, source: str | None = None) -> pa.ChunkedArray:
+        """For each row of ``table`` (columns source, post_id, perhaps author) whether nothing of it was erased.
 
-    def without(self, table: pa.Table) -> pa.Table:
+        ``source`` is every row's, where it is known from elsewhere: a quarantined row may have lost its own.
+        """
+        count = table.num_rows
+        if not self._graves:
+            return pa.chunked_array([pa.array([True] * count, pa.bool_())])
+        authors = table.column("author").to_pylist() if "author" in table.column_names else [None] * count
+        sources = [source] * count if source else table.column("source").to_pylist()
+        rows = zip(sources, authors, table.column("post_id").to_pylist(), strict=True)
+        return pa.chunked_array([pa.array([not self.name(of, (author,), (post_id,)) for of, author, post_id in rows], pa.bool_())])
+
+    def without(self, table: pa.Table, source: str | None = None) -> pa.Table:
         """``table`` without the rows that were erased, and without what other rows' ``raw`` holds of erased authors."""
         if not self._graves or not table.num_rows:
             return table
-        table = table.filter(self.kept(table))
+        table = table.filter(self.kept(table, source))
         if "raw" not in table.column_names:
             return table
         place, field = table.column_names.index("raw"), table.schema.field("raw")
-        pairs = zip(table.column("source").to_pylist(), table.column("raw").to_pylist(), strict=True)
-        cleaned = pa.array([raw and self.without_traces(source, raw) for source, raw in pairs], pa.string())
+        sources = [source] * table.num_rows if source else table.column("source").to_pylist()
+        pairs = zip(sources, table.column("raw").to_pylist(), strict=True)
+        cleaned = pa.array([raw and self.without_traces(of, raw) for of, raw in pairs], pa.string())
         return table.set_column(place, field, cleaned)
 
     def clean(self, lake: Lake, partition: Partition) -> int:
         """Take what was erased out of ``partition``; how many rows those were."""
         before = lake.metadata(partition)["rows"]
-        return before - lake.rewrite(partition, self.without, reason=ERASED)["rows"]
+        return before - lake.rewrite(partition, lambda table: self.without(table, partition.source), reason=ERASED)["rows"]
 
     def publish(self, lake: Lake, partition: Partition, table: pa.Table, metadata: dict, *, reason: str = "") -> dict:
         """`Lake.write`, then `settle`; returns `Lake.describe` of what lies there then."""

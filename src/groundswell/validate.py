@@ -87,7 +87,7 @@ def _valid_content(lake: Lake, raw: Partition) -> str | None:
 
 
 def _read(lake: Lake, partition: Partition, tombstones: Tombstones) -> _Raw:
-    table = tombstones.without(lake.read(partition))
+    table = tombstones.without(lake.read(partition), partition.source)
     fitted, wrong = _fit(table)
     repaired, is_decodable = _decodable(fitted)
     ordered = pc.sort_indices(repaired, sort_keys=[("created_at", "ascending"), ("post_id", "ascending")])

@@ -107,6 +107,36 @@ class Versions:
             if (found := directory_md5(beside)) != md5:
                 raise VersionError(f"the cache gave {found} for {md5}: it is damaged; remove the cache folder and try again")
 
+    def objects(self) -> Iterator[tuple[str, bytes]]:
+        """(md5, content) of every file object: those of the cache, then those that only the remote has. Listings are left out."""
+        seen: set[str] = set()
+        for store in self._stores():
+            for md5 in store.all():
+                if md5 not in seen and not md5.endswith(".dir"):
+                    seen.add(md5)
+                    yield md5, store.fs.cat_file(store.oid_to_path(md5))
+
+    def remove(self, md5s: Iterable[str]) -> int:
+        """Delete those objects from cache and remote; how many files that were."""
+        removed = 0
+        for store in self._stores():
+            for md5 in md5s:
+                if store.exists(md5):
+                    store.delete(md5)
+                    removed += 1
+        return removed
+
+    def listing(self, md5: str) -> dict[str, str] | None:
+        """Path → md5 of the directory version ``md5``; None where neither cache nor remote has its listing."""
+        for store in self._stores():
+            if store.exists(md5):
+                entries = json.loads(store.fs.cat_file(store.oid_to_path(md5)))
+                return {entry["relpath"]: entry["md5"] for entry in entries}
+        return None
+
+    def _stores(self) -> tuple:
+        return self._repo.cache.local, self._repo.cloud.get_remote_odb()
+
     def point(self, path: Path, version: Version) -> Path:
         """Write the pointer ``<path>.dvc`` as `dvc add` does."""
         pointer = path.with_name(path.name + ".dvc")

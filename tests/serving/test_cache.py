@@ -25,12 +25,13 @@ from pydantic import ValidationError
 from groundswell.predictor import Predictor
 from serving import cache
 from serving.app import create_app
-from serving.cache import MOST_WAITING_WRITES, Cache, InMemory, InRedis, make_cache
+from serving.cache import EPOCH_FILE, MOST_WAITING_WRITES, Cache, InMemory, InRedis, make_cache
 from serving.config import ServingSettings
 from serving.loading import load_model
 from serving.messages import LABELS
 from serving.metrics import Metrics
 from serving.secret import Secret
+from tests.serving.clock import Clock
 from tests.serving.servers import free_port, start_serving
 from tests.serving.test_serving_app import wait_until
 from tests.tiny import tiny_rows
@@ -168,6 +169,24 @@ def test_one_text_is_forgotten(model):
         compute = Computing()
         await remembered.through(model, TEXTS[:2], compute)
         assert compute.asked == TEXTS[:1]
+
+    asyncio.run(story())
+
+
+def test_after_an_erasure_nothing_of_before_is_found_in_any_worker(model, tmp_path):
+    async def story():
+        clock, epoch, store = Clock(), tmp_path / EPOCH_FILE, InMemory(1000)
+        workers = [Cache(store, SECRET, Metrics(), epoch, clock) for _ in range(2)]
+        await workers[0].through(model, TEXTS[:2], Computing())
+        epoch.write_text("another")
+        clock.seconds += 1
+        for worker, asked in zip(workers, (TEXTS[:2], []), strict=True):
+            compute = Computing()
+            await worker.through(model, TEXTS[:2], compute)
+            assert compute.asked == asked, "each worker looks for itself, and they share what comes after"
+        restarted, compute = Cache(store, SECRET, Metrics(), epoch, clock), Computing()
+        await restarted.through(model, TEXTS[:2], compute)
+        assert compute.asked == []
 
     asyncio.run(story())
 
