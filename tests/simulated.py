@@ -46,6 +46,9 @@ def settings_at(url, home):
         bluesky_handle="collector.example.social",
         bluesky_app_password="an-app-password-of-the-tests",
         mastodon_url=f"{url}/mastodon",
+        rss_url=f"{url}/rss",
+        gdelt_url=f"{url}/gdelt",
+        gdelt_pause_seconds=0,
         annotator_url=f"{url}/annotations",
     )
 

@@ -253,6 +253,11 @@ class Settings(BaseSettings):
     """The instance whose hashtags are read; there is no default, because each instance has rules of its own."""
     mastodon_token: SecretStr = SecretStr("")
     """For an instance that shows its timelines to nobody without one."""
+    rss_url: str = ""
+    """What addresses of feeds without a host are relative to; empty: there are none."""
+    gdelt_url: str = "https://api.gdeltproject.org"
+    gdelt_pause_seconds: float = 5
+    """How far GDELT wants requests to be apart; one's own simulator has no such wish."""
     annotator_url: str = ""
     """Where annotations come from; empty: nobody annotates."""
     mlflow_uri: str = ""

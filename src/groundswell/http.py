@@ -250,10 +250,10 @@ def _json(response: httpx2.Response) -> object:
         return json.loads(response.content)
     except ValueError as error:
         where = f"byte {getattr(error, 'pos', '?')} of {len(response.content)}"
-        raise _TryAgain(f"answered with JSON that breaks off or is none ({where}){_sentence(response.content)}") from error
+        raise _TryAgain(f"answered with JSON that breaks off or is none ({where}){sentence(response.content)}") from error
 
 
-def _sentence(content: bytes) -> str:
+def sentence(content: bytes) -> str:
     """What a platform says in plain words where JSON was due, as a search does of a query that it can't take; never a piece of a record."""
     text = content[:201].decode("utf-8", "replace").strip()
     return f": {text!r}" if len(text) <= 200 and _PLAIN.fullmatch(text) else ""

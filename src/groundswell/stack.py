@@ -45,6 +45,7 @@ def settings_of_the_stack(settings: Settings) -> Settings:
             "project": settings.project.resolve(),
             "is_demo": True,
             **_simulated_platforms(simulator),
+            "gdelt_pause_seconds": 0,
             "annotator_url": f"{simulator}/annotations",
             "mlflow_uri": f"http://127.0.0.1:{settings.mlflow_port}",
             "airflow_url": f"http://127.0.0.1:{settings.airflow_port}",

@@ -4,28 +4,41 @@ import csv
 import html
 import io
 import json
+import re
 from datetime import UTC, datetime
+from email.utils import format_datetime, mktime_tz, parsedate_tz
+from xml.sax.saxutils import escape
 
 import httpx2
 
 from groundswell.config import Topic
 from groundswell.sources.bluesky import BlueskyTopic
+from groundswell.sources.gdelt import GdeltTopic
 from groundswell.sources.hackernews import HackerNewsTopic
 from groundswell.sources.mastodon import MastodonTopic, snowflake
 from groundswell.sources.replay import ReplayTopic
+from groundswell.sources.rss import RssTopic
 from groundswell.sources.steam import SteamTopic
 from groundswell.sources.x import XTopic
+
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_DUBLIN_CORE = "http://purl.org/dc/elements/1.1/"
 
 
 class Case:
     """What most platforms have in common."""
 
     is_remote = True
+    names_authors = True
     broken = ()
 
     def given_id(self, post_id):
         """The id that the test gave a post, from the one that it has in the lake."""
         return post_id
+
+    def arrives(self, text):
+        """What of a text its wire can carry."""
+        return text.replace("\ud83d", "\ufffd")
 
     def transport(self, records, home):
         return httpx2.MockTransport(lambda request: answer(self.body(records)))
@@ -254,12 +267,83 @@ class X(Case):
     )
 
 
+class Rss(Case):
+    """RSS 2.0; an entry from long ago ends every feed, so that all windows of the tests are in sight."""
+
+    name = "rss"
+    broken = (
+        ("no_id", {"guid": None, "link": None}),
+        ("bad_time", {"pubDate": "yesterday"}),
+        ("bad_time", {"pubDate": None}),
+        ("bad_time", {"pubDate": "Mon, 19 Oct 2026 10:00:00 XYZT"}),
+    )
+    _OLDEST = {"guid": "0", "link": "https://news.example/0", "pubDate": "Thu, 01 Jan 2026 00:00:00 GMT"}
+
+    def topic(self, home):
+        return Topic(rss=RssTopic(feeds=["games.xml"]))
+
+    def given_id(self, post_id):
+        return post_id.rpartition("/")[2]
+
+    def arrives(self, text):
+        """XML has no NUL and no half pairs, and is read with newlines as ``\\n``."""
+        return _NO_XML.sub("\ufffd", text).replace("\r\n", " ")
+
+    def record(self, post):
+        return {
+            "guid": post["id"],
+            "link": f"https://news.example/u/{post['author']}/posts/{post['id']}",
+            "title": post["text"],
+            "dc:creator": post["author"],
+            "pubDate": format_datetime(datetime.fromtimestamp(post["at"], UTC), usegmt=True),
+            "category": f"by {post['author']}",
+        }
+
+    def body(self, records):
+        newest_first = sorted(records, key=self._age)
+        items = "".join(map(self._item, [*newest_first, self._OLDEST]))
+        return f'<?xml version="1.0"?><rss version="2.0" xmlns:dc="{_DUBLIN_CORE}"><channel><title>n</title>{items}</channel></rss>'
+
+    def _age(self, record):
+        said = parsedate_tz(record["pubDate"] or "") if isinstance(record, dict) else None
+        return -mktime_tz(said) if said else 0
+
+    def _item(self, record):
+        fields = record.items() if isinstance(record, dict) else ()
+        return "<item>" + "".join(f"<{name}>{escape(self.arrives(str(value)))}</{name}>" for name, value in fields if value is not None) + "</item>"
+
+    def transport(self, records, home):
+        return httpx2.MockTransport(lambda request: self.answer(self.body(records)))
+
+    def answer(self, body):
+        return httpx2.Response(200, content=body.encode(), headers={"content-type": "application/rss+xml"})
+
+
+class Gdelt(Case):
+    name = "gdelt"
+    names_authors = False
+
+    def topic(self, home):
+        return Topic(gdelt=GdeltTopic(query="games"))
+
+    def record(self, post):
+        seen = datetime.fromtimestamp(post["at"], UTC)
+        return {"url": post["id"], "title": post["text"], "seendate": f"{seen:%Y%m%dT%H%M%SZ}", "domain": "news.example", "language": "English"}
+
+    def body(self, records):
+        return {"articles": records} if records else {}
+
+    broken = (("no_id", {"url": None}), ("no_id", {"url": []}), ("bad_time", {"seendate": "today"}), ("bad_time", {"seendate": None}))
+
+
 CASES = (
     HackerNews(),
     Steam(),
     Bluesky(),
     Mastodon(),
     X(),
+    Rss(),
+    Gdelt(),
     Replay(),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI, HTTPException
 from pydantic import AwareDatetime, BaseModel
 
-from groundswell.simulator import annotations, bluesky, hackernews, mastodon, steam, x
+from groundswell.simulator import annotations, bluesky, gdelt, hackernews, mastodon, rss, steam, x
 from groundswell.simulator.faults import KINDS, PLATFORMS, Faults, Plan
 from groundswell.simulator.settings import SimulatorSettings
 
@@ -15,6 +15,8 @@ PLATFORM_ROUTES = (
     bluesky,
     mastodon,
     x,
+    rss,
+    gdelt,
     annotations,
 )
 

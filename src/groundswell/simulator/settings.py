@@ -36,6 +36,8 @@ class SimulatorSettings(BaseSettings):
     reddit_per_day: int = Field(90, ge=0)
     rss_per_day: int = Field(90, ge=0)
     gdelt_per_day: int = Field(90, ge=0)
+    rss_entries: int = Field(50, ge=0)
+    """How many entries a feed shows: the newest."""
     corpus_per_day: int = Field(260, ge=0)
     slow_seconds: float = Field(2.0, ge=0)
     """How long the fault ``slow`` takes."""

@@ -15,9 +15,11 @@ from groundswell.sources.base import Source
 GROUP = "groundswell.sources"
 SOURCES = {
     "bluesky": "groundswell.sources.bluesky:SOURCE",
+    "gdelt": "groundswell.sources.gdelt:SOURCE",
     "hackernews": "groundswell.sources.hackernews:SOURCE",
     "mastodon": "groundswell.sources.mastodon:SOURCE",
     "replay": "groundswell.sources.replay:SOURCE",
+    "rss": "groundswell.sources.rss:SOURCE",
     "steam": "groundswell.sources.steam:SOURCE",
     "x": "groundswell.sources.x:SOURCE",
 }
