@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Asset, CronPartitionTimetable, Param, task_group
-from groundswell_announce import AnnounceOperator
+from groundswell_announce import AnnounceOperator, ImpactOperator
 from groundswell_operator import StageOperator
 
 from groundswell.config import load_params, load_settings
@@ -12,6 +12,7 @@ RUNBOOK = """
 ### What it does
 One run is one window (a UTC day, or an hour by `collect.window` in params.yaml). For every topic: its sources are collected at the
 same time, each in its own pool; annotations are fetched; Great Expectations validate; then `announce` tells the asset `posts`.
+Where validation revised something, `impact` tags the runs and model versions that were trained on what was there before.
 
 ### Backfill
 `airflow backfill create --dag-id collect --from-date 2026-10-19 --to-date 2026-11-01 --max-active-runs 4`, or *Trigger → Backfill* here.
@@ -85,6 +86,7 @@ with DAG(
         chosen = {"sources": "{{ params.sources | join(',') }}"}
         validate = StageOperator(task_id="validate", stage="validate", options=chosen, **shared)
         announce = AnnounceOperator(task_id="announce", topic=name, unit=unit, outlets=[posts], map_index_template="{{ task.topic }}")
-        collects >> annotate >> validate >> announce
+        impact = ImpactOperator(task_id="impact", topic=name, unit=unit, map_index_template="{{ task.topic }}")
+        collects >> annotate >> validate >> [announce, impact]
 
     topic.expand(name=sorted(topics))

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Asset, CronPartitionTimetable, task_group
-from groundswell_announce import AnnounceOperator
+from groundswell_announce import AnnounceOperator, ImpactOperator
 from groundswell_operator import StageOperator
 
 from groundswell.config import load_params, load_settings
@@ -13,7 +13,8 @@ RUNBOOK = """
 ### What it does
 One run is one UTC day D, at 06:00 of the day after. The days 1 and 3 before D (`collect.recollect_days` in params.yaml) are collected
 again from every platform that still answers for them, and validated again. What changed is a *revision* with the reason
-`recollect D-1` or `recollect D-3`, and is announced by `posts`; where nothing changed, no byte does, and `announce` skips itself.
+`recollect D-1` or `recollect D-3`, is announced by `posts`, and `impact` tags what was trained on the old one; where nothing changed,
+no byte does, and `announce` skips itself.
 Corpora are files, and feeds show only what they have now: both are left out.
 
 ### When it fails
@@ -78,6 +79,7 @@ with DAG(
                 outlets=[posts],
                 map_index_template="{{ task.topic }}",
             )
-            collects >> annotate >> validate >> announce
+            impact = ImpactOperator(task_id="impact", topic=name, unit=unit, days_back=days, map_index_template="{{ task.topic }}")
+            collects >> annotate >> validate >> [announce, impact]
 
         back.expand(name=sorted(topics))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import itertools
 import json
 import logging
 import os
@@ -40,7 +41,7 @@ _LIBC = ctypes.CDLL(None)
 class StageOperator(BaseOperator):
     """Run ``stage`` on ``topic``.
 
-    ``options`` are its further options by name (``{"source": "steam"}`` → ``--source steam``; one that renders empty is left out).
+    ``options`` are its further options by name (``{"source": "steam"}`` → ``--source steam``; one that renders empty is left out, True is a flag).
     ``windowed``: it gets the run's window as ``--window``; with ``days_back`` the windows of the day so many days earlier. ``sources``:
     topic → its sources; the task skips itself where its source is none of its topic's, or where the run's events or its
     ``topics`` / ``sources`` parameters leave it out.
@@ -96,8 +97,8 @@ class StageOperator(BaseOperator):
         options = {"topic": self.topic, **self.options}
         if self.windowed:
             options["window"] = self._window(context)
-        words = [word for name, value in options.items() if value not in (None, "", "None") for word in (f"--{name}", str(value))]
-        return [*interpreter, "-m", "groundswell.cli", self.stage, *words]
+        words = [_words(name, value) for name, value in options.items() if value not in (None, "", "None")]
+        return [*interpreter, "-m", "groundswell.cli", self.stage, *itertools.chain(*words)]
 
     def _window(self, context) -> str:
         return earlier_of(context, self.unit, self.days_back) if self.days_back else partition_of(context, self.unit)
@@ -156,6 +157,10 @@ class StageOperator(BaseOperator):
             kept.append(line)
             word, _, rest = line.partition(" ")
             self.log.log(_LEVELS.get(word, logging.INFO), "%s", rest if word in _LEVELS else line)
+
+
+def _words(name: str, value) -> list[str]:
+    return [f"--{name}"] if value is True else [f"--{name}", str(value)]
 
 
 def brief(report: dict) -> dict:

@@ -14,8 +14,23 @@ from groundswell.cli import app
 from groundswell.config import Params
 
 PROJECT = Path(__file__).parent.parent
-STAGES = ("collect", "annotate", "validate", "coverage", "prepare", "seal", "train", "evaluate", "judge", "promote", "verify", "monitor", "erase")
-WITHOUT_PARAMS = ("coverage", "seal", "verify", "erase")
+STAGES = (
+    "collect",
+    "annotate",
+    "validate",
+    "impact",
+    "coverage",
+    "prepare",
+    "seal",
+    "train",
+    "evaluate",
+    "judge",
+    "promote",
+    "verify",
+    "monitor",
+    "erase",
+)
+WITHOUT_PARAMS = ("coverage", "impact", "seal", "verify", "erase")
 HEAVY = ("torch", "transformers", "mlflow", "evidently", "great_expectations", "dvc", "sklearn", "pandas", "datasets", "airflow", "onnxruntime")
 
 

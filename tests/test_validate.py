@@ -132,7 +132,7 @@ def test_great_expectations_numbers_are_in_report_and_page(broken):
     assert suites["partitions"]["success"] and not suites["posts"]["success"]
     page = (settings.root / report["page"]).read_text(encoding="utf-8")
     assert all(f"<code>{rule}</code>" in page for rule in BREAKS)
-    kept = {name: value for name, value in report.items() if name != "changed"}
+    kept = {name: value for name, value in report.items() if name not in ("changed", "revised")}
     assert json.loads(settings.report("validate", "games", DAY.key).read_text()) == kept
 
 
@@ -326,10 +326,11 @@ def test_the_page_opens_without_a_network(broken, page):
 
 def test_what_is_new_or_revised_is_told_and_a_revision_has_raws_reason(settings):
     put(settings, [post(1)])
-    assert run(settings)["changed"] == [f"replay/games/{DAY.key}"]
-    assert run(settings)["changed"] == []
+    first, again = run(settings), run(settings)
+    assert (first["changed"], first["revised"]) == ([f"replay/games/{DAY.key}"], [])
+    assert (again["changed"], again["revised"]) == ([], [])
     lake = Lake(settings.lake)
     raw = lake.partition("raw", "replay", "games", DAY)
     lake.write(raw, pa.Table.from_pylist([post(1), post(2)], ANY_COLUMNS), {"window": DAY.key}, reason="recollect D-1")
-    assert run(settings)["changed"] == [f"replay/games/{DAY.key}"]
+    assert run(settings)["revised"] == [f"replay/games/{DAY.key}"]
     assert lake.metadata(lake.partition("valid", "replay", "games", DAY))["reason"] == "recollect D-1"

@@ -206,6 +206,23 @@ def leaks(
 
 
 @app.command()
+def impact(
+    day: Annotated[str | None, typer.Argument(metavar="DAY", help="A day, an hour, or a range of them (A..B).")] = None,
+    window: Annotated[str | None, typer.Option("--window", help="The same, as the other stages take it.")] = None,
+    topic: TopicOption = None,
+    mark: Annotated[bool, typer.Option("--mark", help="Tag runs and model versions that were trained on superseded data.")] = False,
+) -> None:
+    """Data sets, runs, model versions and aliases that were built on a day's posts, and whether those are still there."""
+    settings, params = _configured()
+    if (day is None) == (window is None):
+        raise UsageError("impact: expected a day, e.g. groundswell impact 2026-10-19")
+    windows = parse_windows(day or window)
+    from groundswell.impact import impact as stage
+
+    _report(stage(params.topic_named(topic)[0], windows, settings=settings, mark=mark))
+
+
+@app.command()
 def lineage(version: Annotated[str, typer.Argument(metavar="MODEL_VERSION")], topic: TopicOption = None) -> None:
     """Where a model version came from: run, commit, data set, windows, validation results."""
     from groundswell.lineage import lineage as find

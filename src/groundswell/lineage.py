@@ -16,6 +16,7 @@ from groundswell.errors import VersionError
 from groundswell.examples import read_manifest
 from groundswell.lake import Lake
 from groundswell.ledger import Ledger
+from groundswell.superseded import Contents
 from groundswell.validations import validations
 from groundswell.versions import directory_md5, versions_of
 
@@ -44,7 +45,7 @@ def lineage(topic: str, version: str, *, settings: Settings) -> dict:
         "splits": {name: {key: split[key] for key in ("rows", "digest")} for name, split in manifest.get("splits", {}).items()},
         "windows": manifest.get("windows", []),
         "sources": _rows_by_source(partitions),
-        "superseded": _superseded(settings, partitions),
+        "superseded": list(Contents(Lake(settings.lake)).superseded(partitions)),
         "validation": runs.read_json(settings, found.run_id, "dataset/validation.json") or validations(settings, topic, partitions),
         "verdict": {key: verdict[key] for key in ("verdict", "reasons", "champion_version", "rows", "digest")} if verdict else None,
         "promotions": [entry.as_dict() for entry in Ledger(settings, topic).entries() if found.version in (entry.before, entry.after)],
@@ -77,10 +78,3 @@ def _rows_by_source(partitions: dict[str, dict]) -> dict[str, dict[str, int]]:
         source = key.rpartition("/")[0].rpartition("/")[0]
         found.setdefault(source, {})[key.rpartition("/")[2]] = entry["rows"]
     return found
-
-
-def _superseded(settings: Settings, partitions: dict[str, dict]) -> list[str]:
-    """The partitions that are not in the lake any more as they were read: revised, erased or not here."""
-    lake = Lake(settings.lake)
-    there = {("" if layer == "valid" else f"{layer}/") + one.key: one for layer in ("valid", "labels") for one in lake.partitions(layer)}
-    return [key for key, entry in sorted(partitions.items()) if key not in there or lake.sha256(there[key]) != entry["sha256"]]

@@ -34,6 +34,13 @@ def set_run_tag(settings, run_id: str, key: str, value: str) -> None:
         tracking.client(settings).set_tag(run_id, key, value)
 
 
+def delete_run_tag(settings, run_id: str, key: str) -> None:
+    """Take a tag away, where the run has it."""
+    if key in read_run(settings, run_id).tags:
+        with tracking.registry_errors(settings):
+            tracking.client(settings).delete_tag(run_id, key)
+
+
 def log_text(settings, run_id: str, text: str, path: str) -> None:
     """Log ``text`` as an artifact of a run."""
     with tracking.registry_errors(settings):

@@ -20,6 +20,7 @@ from groundswell.examples import read_manifest
 from groundswell.files import write_json
 from groundswell.lake import Lake, Partition
 from groundswell.mirror import mirror
+from groundswell.superseded import sealed_contents, write_sealed
 from groundswell.versions import Version, Versions, directory_md5, files_of, pointer_text, versions_of
 
 BRANCH = "groundswell-data"
@@ -33,6 +34,7 @@ def seal(topic: str, *, settings: Settings) -> dict:
     """Version what lies in the lake and the data set of ``topic``; the report says the md5s, what was pushed, the commit."""
     manifest = read_manifest(settings.dataset(topic))
     lake = Lake(settings.lake)
+    contents = sealed_contents(lake, topic)
     unseen, changed = _since_prepare(lake, topic, manifest["partitions"])
     with versions_of(settings) as versions:
         layers = {layer: _seal_layer(versions, settings, lake, layer) for layer in LAYERS}
@@ -56,6 +58,7 @@ def seal(topic: str, *, settings: Settings) -> dict:
         "lake_moved_on": {"new": sorted(unseen), "changed": sorted(changed)},
         **_record(settings, topic, dataset, manifest, is_named=is_named),
     }
+    write_sealed(settings, topic, contents)
     write_json(report, settings.report("seal", topic))
     return report
 

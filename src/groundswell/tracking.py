@@ -16,7 +16,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from groundswell.errors import ModelError, RegistryError, UnknownName, nearest
@@ -212,8 +212,13 @@ def version_named(settings, topic: str, word: str) -> ModelVersion:
 def versions(settings, topic: str) -> list[ModelVersion]:
     """Every version of the topic's model, the newest first."""
     with registry_errors(settings):
-        found = client(settings).search_model_versions(f"name='{registered_model(topic)}'")
-        return sorted((_version(one) for one in found), key=lambda one: -int(one.version))
+        mlflow_client = client(settings)
+        found = mlflow_client.search_model_versions(f"name='{registered_model(topic)}'")
+        # a search leaves the aliases out
+        named = mlflow_client.get_registered_model(registered_model(topic)).aliases if found else {}
+        aliases = {version: tuple(sorted(name for name, of in named.items() if str(of) == version)) for version in map(str, named.values())}
+        known = [_version(one) for one in found]
+        return sorted((replace(one, aliases=aliases.get(one.version, ())) for one in known), key=lambda one: -int(one.version))
 
 
 def register(settings, topic: str, *, source: str, run_id: str, tags: dict[str, str]) -> ModelVersion:
@@ -248,6 +253,11 @@ def delete_alias(settings, topic: str, alias: str) -> None:
 def set_version_tag(settings, topic: str, version: str, key: str, value: str) -> None:
     with registry_errors(settings):
         client(settings).set_model_version_tag(registered_model(topic), str(version), key, value)
+
+
+def delete_version_tag(settings, topic: str, version: str, key: str) -> None:
+    with registry_errors(settings):
+        client(settings).delete_model_version_tag(registered_model(topic), str(version), key)
 
 
 def log_params(settings, run_id: str, params: dict) -> None:

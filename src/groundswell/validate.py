@@ -56,7 +56,7 @@ def validate(
     params: ValidateParams,
     hygiene: HygieneParams = _HYGIENE,
 ) -> dict:
-    """Validate ``windows`` (in order) of ``topic``; returns the report, and under ``changed`` the valid partitions that are new or revised.
+    """Validate ``windows`` (in order) of ``topic``; returns the report, and under ``changed`` the valid partitions that are new or ``revised``.
 
     A revision has the reason of its raw partition. `LakeError` names a raw partition that is not there.
     """
@@ -78,7 +78,8 @@ def validate(
     _publish(report, settings)
     if failures:
         raise ValidationFailed(_explain(report, settings))
-    return report | {"changed": [raw.partition.key for raw in raws if _valid_content(lake, raw.partition) != before[raw.partition.key]]}
+    changed = [key for key, raw in ((raw.partition.key, raw) for raw in raws) if _valid_content(lake, raw.partition) != before[key]]
+    return report | {"changed": changed, "revised": [key for key in changed if before[key]]}
 
 
 def _valid_content(lake: Lake, raw: Partition) -> str | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 folder, _, _, stage, *words = sys.argv[1:]
 folder = Path(folder)
+words = [word for each in words for word in ([each, True] if each == "--mark" else [each])]
 options = {name.removeprefix("--"): value for name, value in zip(words[::2], words[1::2], strict=True)}
 with open(folder / "calls.jsonl", "a") as calls:
     calls.write(json.dumps({"stage": stage, **options}) + "\n")

@@ -1,11 +1,11 @@
-"""The announcement of a window: what it says, and when there is none."""
+"""What follows validation: the announcement, what it says, and when there is none; the marking after a revision."""
 
 from types import SimpleNamespace
 
 import pytest
 from airflow.sdk import Asset
-from airflow.sdk.exceptions import AirflowSkipException
-from groundswell_announce import AnnounceOperator
+from airflow.sdk.exceptions import AirflowException, AirflowSkipException
+from groundswell_announce import AnnounceOperator, ImpactOperator
 
 from tests.dags.test_operator import context
 
@@ -53,6 +53,22 @@ def test_only_news_are_told_of():
     assert announced(report(*changed), only_news=True, days_back=1)[0] == [["2026-10-18"]]
     with pytest.raises(AirflowSkipException, match="no news"):
         announced(report(try_number=1), only_news=True, days_back=1)
+
+
+@pytest.mark.parametrize("found", [{"revised": ["steam/games/2026-10-19"]}, {"revised": [], "try_number": 2}])
+def test_what_was_revised_is_looked_up_and_marked(monkeypatch, found):
+    monkeypatch.setenv("GROUNDSWELL_STAGE_INTERPRETER", "echo")
+    seen = {**context(), "ti": SimpleNamespace(task_id="topic.impact", map_index=0, try_number=1, xcom_pull=lambda **_: found)}
+    words = ImpactOperator(task_id="impact", topic="games").command(seen)
+    assert words[3:] == ["impact", "--topic", "games", "--mark", "--window", "2026-10-19"]
+    with pytest.raises(AirflowException, match="no report.*impact --topic games --mark"):
+        ImpactOperator(task_id="impact", topic="games").execute(seen)
+
+
+def test_without_a_revision_nothing_is_looked_up():
+    seen = {**context(), "ti": SimpleNamespace(task_id="topic.impact", map_index=0, xcom_pull=lambda **_: {"changed": ["new"], "revised": []})}
+    with pytest.raises(AirflowSkipException, match="revised nothing"):
+        ImpactOperator(task_id="impact", topic="games").execute(seen)
 
 
 def test_in_doubt_everything_is_told_of():

@@ -249,7 +249,7 @@ def test_a_backfill_that_wakes_nobody_collects_with_its_reason_and_announces_not
 
 
 def test_what_changed_in_an_earlier_day_is_told_as_that_day_and_nothing_else_is(loop, backfilled):
-    (loop.script / "validate.json").write_text(json.dumps({"changed": ["steam/games/2026-10-10"]}))
+    (loop.script / "validate.json").write_text(json.dumps({"changed": ["steam/games/2026-10-10"], "revised": ["steam/games/2026-10-10"]}))
     run_id = loop.admin.trigger("recollect", partition_key="2026-10-11")
     assert loop.admin.wait_for_run("recollect", run_id, seconds=120)["state"] == "success"
     (loop.script / "validate.json").unlink()
@@ -262,7 +262,9 @@ def test_what_changed_in_an_earlier_day_is_told_as_that_day_and_nothing_else_is(
     loop.wait(lambda: [run for run in loop.admin.runs("monitor") if run["partition_key"] == "2026-10-10"])
     quiet = loop.admin.trigger("recollect", partition_key="2026-08-11")
     assert loop.admin.wait_for_run("recollect", quiet, seconds=120)["state"] == "success"
-    assert {loop.states("recollect", quiet)[f"back_{days}.announce"] for days in (1, 3)} == {"skipped"}
+    states = loop.states("recollect", quiet)
+    assert {states[f"back_{days}.{task}"] for days in (1, 3) for task in ("announce", "impact")} == {"skipped"}
+    assert sorted(call["window"] for call in loop.calls("impact")) == ["2026-10-08", "2026-10-10"]
     told = {event["partition_key"] for event in loop.admin.events("posts")}
     assert "2026-10-10" in told and not any(key.startswith("2026-08") or key == "2026-10-11" for key in told)
 
