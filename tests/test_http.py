@@ -129,12 +129,14 @@ def test_a_clock_that_is_set_back_makes_no_long_wait():
 
 
 def test_a_rest_is_kept_or_refused():
-    http, waited = http_that_answers()
-    http.rest(3.5, "http://platform.test")
-    http.rest(0, "http://platform.test")
+    http, waited = http_that_answers(*[httpx2.Response(200, json={})] * 4)
+    for seconds in (3.5, 0, 600):
+        http.ask("http://platform.test")
+        http.rest(seconds, "http://platform.test")
+    assert waited == [3.5], "a rest is of the next request: who asks nothing more need not wait"
     with pytest.raises(RateLimited, match="asks to wait 600 s") as caught:
-        http.rest(600, "http://platform.test")
-    assert (waited, caught.value.seconds) == ([3.5], 600)
+        http.ask("http://platform.test")
+    assert (waited, caught.value.seconds, http.requests) == ([3.5], 600, 3)
 
 
 def test_a_quota_that_waiting_does_not_bring_back_is_not_waited_for():

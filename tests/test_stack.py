@@ -15,9 +15,9 @@ def test_no_platform_of_the_stack_is_a_live_one(tmp_path):
     found = stack.environment(stack.settings_of_the_stack(plain), "games")
     assert "the-real-one" not in [value for name, value in found.items() if name.startswith("GROUNDSWELL_")]
     platforms = [name for name in SOURCES if name in PLATFORMS]
-    assert {"bluesky", "hackernews", "steam", "x"} <= set(platforms)
+    assert {"bluesky", "hackernews", "reddit", "steam", "x"} <= set(platforms)
     for platform in platforms:
         for need in (*source_named(platform).needs, f"{platform}_url"):
             if need in Settings.model_fields:
                 value = found[f"GROUNDSWELL_{need.upper()}"]
-                assert value.startswith("http://127.0.0.1:8400/") if need.endswith("_url") else value
+                assert value.startswith(f"http://127.0.0.1:8400/{platform}") if need.endswith("_url") else value

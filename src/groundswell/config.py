@@ -242,6 +242,13 @@ class Settings(BaseSettings):
     """The keys that were in use before, the latest first, between commas: erasure and tombstones know authors by every one of them."""
     hackernews_url: str = "https://hn.algolia.com"
     steam_url: str = "https://api.steampowered.com"
+    reddit_url: str = "https://oauth.reddit.com"
+    reddit_token_url: str = "https://www.reddit.com/api/v1/access_token"
+    reddit_client_id: str = ""
+    reddit_client_secret: SecretStr = SecretStr("")
+    """Of the app that Reddit approved; it reads without a user."""
+    reddit_user_agent: str = ""
+    """Unique and true, as Reddit wants it: PLATFORM:APP:VERSION (by /u/NAME)."""
     x_url: str = "https://api.x.com"
     x_bearer_token: SecretStr = SecretStr("")
     """The app-only bearer token of X's developer console; reading costs money."""

@@ -79,6 +79,12 @@ class StorageError(GroundswellError):
     """A file can't be written: the disk is full, read-only or another's. What lay there is as it was."""
 
 
+class OutOfReach(SourceError):
+    """A platform shows no more of its past than this, so the window can't be had whole: no retry helps, a later one even less."""
+
+    exit_code = 77
+
+
 class LakeError(GroundswellError):
     """A partition is missing, damaged, or not what its footer says."""
 

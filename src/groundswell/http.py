@@ -72,6 +72,7 @@ class Http:
         self._client: httpx2.Client | None = None
         self._opening = threading.Lock()
         self._last_request = -math.inf
+        self._rest = (-math.inf, 0.0, "")
 
     def __enter__(self) -> Http:
         return self
@@ -119,11 +120,8 @@ class Http:
         return self._retrying(url, call, is_json=is_json, accepted=accepted, apart_seconds=apart_seconds, quota=quota, read=read)
 
     def rest(self, seconds: float, url: str) -> None:
-        """Wait because an answer of ``url`` said that nothing more is allowed for ``seconds``; `RateLimited` where that is too long."""
-        self._require_short(seconds, url)
-        if seconds > 0:
-            log.info("%s allows nothing more for %.1f s: waiting", url, seconds)
-            self._sleep(seconds)
+        """``url`` said that nothing more is allowed for ``seconds``: the next request, should there be one, waits or is `RateLimited`."""
+        self._rest = (self._clock() + seconds, seconds, url)
 
     def _retrying(self, url: str, call: Callable[[httpx2.Client], httpx2.Response], **expected) -> Answer:
         retrying = Retrying(
@@ -196,10 +194,14 @@ class Http:
             )
 
     def _keep_apart(self, seconds: float) -> None:
-        """Sleep until ``seconds`` after the last request; never longer, even where the clock was set back."""
-        due = min(seconds, self._last_request + seconds - self._clock())
+        """Sleep until ``seconds`` after the last request and until a `rest` is over; never longer, even where the clock was set back."""
+        (until, told, url), now = self._rest, self._clock()
+        rest = min(told, until - now)
+        self._require_short(rest, url)
+        due = max(rest, min(seconds, self._last_request + seconds - now))
         if due > 0:
             self._sleep(due)
+            self._rest = (-math.inf, 0.0, "")
         self._last_request = self._clock()
 
     def _wait(self, state: RetryCallState) -> float:

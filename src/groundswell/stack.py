@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -56,10 +57,10 @@ def settings_of_the_stack(settings: Settings) -> Settings:
 
 def _simulated_platforms(simulator: str) -> dict[str, object]:
     """The platforms' settings, each named after its platform: the addresses are the simulator's, a secret or a name is any word."""
-    theirs = {name: field.annotation for name, field in Settings.model_fields.items() if name.partition("_")[0] in PLATFORMS}
-    addresses = {f"{platform}_url": f"{simulator}/{platform}" for platform in PLATFORMS if f"{platform}_url" in theirs}
-    words = {name: SecretStr(_ANY_WORD) if kind is SecretStr else _ANY_WORD for name, kind in theirs.items() if kind in (SecretStr, str)}
-    return words | addresses
+    theirs = {name: field for name, field in Settings.model_fields.items() if name.partition("_")[0] in PLATFORMS}
+    urls = [name for name in theirs if name.endswith("_url")]
+    words = {name: field.annotation(_ANY_WORD) for name, field in theirs.items() if field.annotation in (SecretStr, str)}
+    return words | {name: f"{simulator}/{name.partition('_')[0]}{urlsplit(theirs[name].default).path}" for name in urls}
 
 
 def environment(settings: Settings, topic: str) -> dict[str, str]:

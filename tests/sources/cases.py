@@ -16,6 +16,7 @@ from groundswell.sources.bluesky import BlueskyTopic
 from groundswell.sources.gdelt import GdeltTopic
 from groundswell.sources.hackernews import HackerNewsTopic
 from groundswell.sources.mastodon import MastodonTopic, snowflake
+from groundswell.sources.reddit import RedditTopic
 from groundswell.sources.replay import ReplayTopic
 from groundswell.sources.rss import RssTopic
 from groundswell.sources.steam import SteamTopic
@@ -235,6 +236,47 @@ class Replay(Case):
         (home / "corpus.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
 
 
+class Reddit(Case):
+    name = "reddit"
+
+    def topic(self, home):
+        return Topic(reddit=RedditTopic(subreddits=["gaming"]))
+
+    def record(self, post):
+        return {
+            "name": post["id"],
+            "author": post["author"],
+            "author_fullname": f"t2_of_{post['author']}",
+            "created_utc": float(post["at"]),
+            "edited": False,
+            "title": "",
+            "selftext": post["text"],
+            "permalink": f"/user/{post['author']}/comments/1/",
+            "score": 2,
+            "ups": 2,
+            "num_comments": 0,
+            "removed_by_category": None,
+        }
+
+    def body(self, records):
+        children = [{"kind": "t3", "data": record} for record in records]
+        return {"kind": "Listing", "data": {"after": None, "before": None, "dist": len(records), "children": children}}
+
+    def transport(self, records, home):
+        token = {"access_token": "t", "token_type": "bearer", "expires_in": 86_400, "scope": "*"}
+        return httpx2.MockTransport(lambda request: answer(token if request.method == "POST" else self.body(records)))
+
+    broken = (
+        ("no_id", {"name": None}),
+        ("no_id", {"name": []}),
+        ("bad_time", {"created_utc": "just now"}),
+        ("bad_time", {"created_utc": 10**18}),
+        ("bad_time", {"created_utc": None}),
+        ("deleted", {"author": "[deleted]"}),
+        ("removed", {"selftext": "[removed]"}),
+    )
+
+
 class X(Case):
     """The archive, because the windows of the contract are older than a week."""
 
@@ -341,6 +383,7 @@ CASES = (
     Steam(),
     Bluesky(),
     Mastodon(),
+    Reddit(),
     X(),
     Rss(),
     Gdelt(),

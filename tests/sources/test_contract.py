@@ -234,10 +234,12 @@ def test_a_platform_that_stays_down_leaves_the_lake_alone(case, tmp_path):
 def busy():
     """Platforms with more posts a day than one query or page can give."""
     world = {
+        "now": DAY.end + timedelta(hours=3),
         "hackernews_per_day": 1300,
         "steam_per_day": 320,
         "bluesky_per_day": 320,
         "x_per_day": 320,
+        "reddit_per_day": 400,
         "mastodon_per_day": 320,
         "gdelt_per_day": 1300,
     }

@@ -5,12 +5,13 @@ from __future__ import annotations
 from fastapi import FastAPI, HTTPException
 from pydantic import AwareDatetime, BaseModel
 
-from groundswell.simulator import annotations, bluesky, gdelt, hackernews, mastodon, rss, steam, x
+from groundswell.simulator import annotations, bluesky, gdelt, hackernews, mastodon, reddit, rss, steam, x
 from groundswell.simulator.faults import KINDS, PLATFORMS, Faults, Plan
 from groundswell.simulator.settings import SimulatorSettings
 
 PLATFORM_ROUTES = (
     hackernews,
+    reddit,
     steam,
     bluesky,
     mastodon,

@@ -18,6 +18,7 @@ SOURCES = {
     "gdelt": "groundswell.sources.gdelt:SOURCE",
     "hackernews": "groundswell.sources.hackernews:SOURCE",
     "mastodon": "groundswell.sources.mastodon:SOURCE",
+    "reddit": "groundswell.sources.reddit:SOURCE",
     "replay": "groundswell.sources.replay:SOURCE",
     "rss": "groundswell.sources.rss:SOURCE",
     "steam": "groundswell.sources.steam:SOURCE",
