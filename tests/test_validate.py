@@ -334,3 +334,38 @@ def test_what_is_new_or_revised_is_told_and_a_revision_has_raws_reason(settings)
     lake.write(raw, pa.Table.from_pylist([post(1), post(2)], ANY_COLUMNS), {"window": DAY.key}, reason="recollect D-1")
     assert run(settings)["revised"] == [f"replay/games/{DAY.key}"]
     assert lake.metadata(lake.partition("valid", "replay", "games", DAY))["reason"] == "recollect D-1"
+
+
+@pytest.mark.parametrize("rows_at_once", [4, 7, 1000])
+def test_the_size_of_a_piece_changes_nothing(tmp_path, monkeypatch, rows_at_once):
+    """Not the layers, not the counts: whether windows are looked at together, or one of them in pieces."""
+    from groundswell import lake, rawrows, validate
+
+    found = []
+    for home, size in (("whole", 1000), ("pieces", rows_at_once)):
+        settings = Settings(project=tmp_path / home)
+        for window in parse_windows("2026-10-19..2026-10-21"):
+            rows = [post(n, window, text="" if n == 3 else f"level {n % 12}") for n in range(15)]
+            rows += [post(5, window), post(2, window, post_id=None), post(20, window, text="seven", lang="no language")]
+            put(settings, sorted(rows, key=lambda row: (row["created_at"], row["post_id"] or "~")), window)
+            put(settings, [post(n, window, source="steam") for n in (3, 1, 2)], window, source="steam")
+        with monkeypatch.context() as patch:
+            for module in (rawrows, validate):
+                patch.setattr(module, "PIECE", size)
+            patch.setattr(lake, "ROW_GROUP", max(2, size // 2))
+            report = run(settings, parse_windows("2026-10-19..2026-10-21"), ("replay", "steam"))
+        rows = {name: path for name, path in files(settings).items() if name.startswith(("lake/valid", "lake/quarantine"))}
+        content = {name: pq.read_table(settings.root / name, partitioning=None).to_pylist() for name in rows}
+        layers = {key: [part["content_sha256"] for part in parts.values()] for key, parts in report.pop("partitions").items()}
+        for results in report["great_expectations"]["suites"].values():
+            results["statistics"].pop("success_percent")
+        found.append((report, layers, content))
+    assert found[0] == found[1]
+    assert found[0][0]["quarantined"]["post_id_repeated"] == 3 and found[0][0]["rows_quarantined"] == 12
+
+
+def test_a_large_partition_that_lies_in_no_order_is_sorted_all_the_same(settings, monkeypatch):
+    monkeypatch.setattr("groundswell.rawrows.PIECE", 4)
+    put(settings, [post(n) for n in (5, 3, 9, 1, 7, 2)])
+    assert run(settings)["rows_valid"] == 6
+    assert [row["post_id"] for row in layer(settings, "valid")] == [f"p{n:05d}" for n in (1, 2, 3, 5, 7, 9)]

@@ -119,6 +119,21 @@ def check(name: str, rules: list[Rule], frame: pd.DataFrame) -> Verdict:
     return Verdict(bool(answer.success), dict(answer.statistics), [_numbers(rule, found[rule.name]) for rule in rules], broken)
 
 
+def merged(verdicts: list[Verdict]) -> Verdict:
+    """What one validation would have said of all the rows that ``verdicts`` of the same suite speak of; the rows' numbers add up to nothing."""
+    first = verdicts[0]
+    results = [_added([verdict.results[place] for verdict in verdicts]) for place in range(len(first.results))]
+    kept = sum(result["success"] for result in results)
+    counts = {"successful_expectations": kept, "unsuccessful_expectations": len(results) - kept, "success_percent": 100 * kept / len(results)}
+    broken = {rule: np.concatenate([verdict.broken.get(rule, np.empty(0, np.int64)) for verdict in verdicts]) for rule in first.broken}
+    return Verdict(kept == len(results), {**first.statistics, **counts}, results, broken)
+
+
+def _added(results: list[dict]) -> dict:
+    counts = {key: sum(result[key] for result in results) for key in ("element_count", "unexpected_count") if key in results[0]}
+    return {**results[0], "success": all(result["success"] for result in results), **counts}
+
+
 def _quiet() -> DataContextConfig:
     """In memory, without progress bars in the log, without the temporary folder for data docs that nobody builds here."""
     return DataContextConfig(

@@ -98,6 +98,11 @@ class Lake:
         with self._file(partition) as file:
             return file.read().replace_schema_metadata(None)
 
+    def schema(self, partition: Partition) -> pa.Schema:
+        """The columns of ``partition``; errors as of `read`."""
+        with self._file(partition) as file:
+            return file.schema_arrow.remove_metadata()
+
     def batches(self, partition: Partition, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The rows of ``partition`` in order, at most a row group in memory; errors as of `read`."""
         with self._file(partition) as file:
@@ -270,7 +275,7 @@ class Rows:
 
 
 def _footer(metadata: pq.FileMetaData) -> dict:
-    return json.loads((metadata.metadata or {}).get(_FOOTER, b"{}"))
+    return {"rows": metadata.num_rows, **json.loads((metadata.metadata or {}).get(_FOOTER, b"{}"))}
 
 
 def _succession(before: dict | None, reason: str) -> dict:

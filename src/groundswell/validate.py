@@ -4,7 +4,8 @@ Reads ``lake/raw`` of every source of a topic. What it writes has been scrubbed 
 the rules have seen the rows as they came. Writes ``lake/quarantine`` (rows that broke a row rule, with the rules' names),
 ``lake/valid`` (the rest), a page and a report, in this order, the report last. Refuses, with `ValidationFailed`, a window of
 which a partition breaks a table rule: neither of its layers is touched then, page and report are written all the same.
-A range of windows is one Great Expectations run over all its rows; each window is still accepted or refused by itself.
+A range of windows is held a group of windows at a time, a large window a piece at a time (`rawrows`): each window is still accepted
+or refused by itself, and the report speaks of the whole range.
 """
 
 from __future__ import annotations
@@ -12,39 +13,42 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from groundswell.config import HygieneParams, Settings, ValidateParams
 from groundswell.errors import UsageError, ValidationFailed
 from groundswell.files import replacing, write_json
 from groundswell.hygiene import Hygiene
 from groundswell.lake import Lake, Partition
+from groundswell.rawrows import PIECE, Piece, RawRows, frame_of, together
 from groundswell.schema import POST, QUARANTINE
 from groundswell.tombstones import Tombstones
 from groundswell.window import Window
 
+if TYPE_CHECKING:
+    from groundswell.expectations import Verdict
+
 log = logging.getLogger(__name__)
 
-_CHECKED = ["source", "topic", "post_id", "author", "created_at", "text", "lang", "label", "label_provenance"]
 _HYGIENE = HygieneParams()
 _QUARANTINE = pa.schema([field.with_nullable(True) for field in QUARANTINE])  # what is missing from a row is why it lies there
 
 
-@dataclass(frozen=True)
-class _Raw:
-    """A raw partition: its rows in order (none where columns are wrong), what is wrong with its columns, and its footer."""
+@dataclass
+class _Group:
+    """Windows that are looked at together: their raw rows, and for each of those the reasons to put it aside (null: none)."""
 
-    partition: Partition
-    table: pa.Table
-    is_decodable: np.ndarray
-    columns_wrong: list[str]
-    rows: int
-    described: dict
+    raws: list[RawRows]
+    reasons: list[list[pa.Array]]
+    posts: Verdict | None = None
+    partitions: Verdict | None = None
+    summary: pd.DataFrame | None = None
+    failures: list[dict] = field(default_factory=list)
 
 
 def validate(
@@ -60,122 +64,79 @@ def validate(
 
     A revision has the reason of its raw partition. `LakeError` names a raw partition that is not there.
     """
-    from groundswell.expectations import check, partition_rules, row_rules
-
     if not sources:
         raise UsageError(f"topic {topic!r} has no source in params.yaml: name one under topics.{topic}")
     lake, tombstones, cleaner = Lake(settings.lake), Tombstones(settings), Hygiene(hygiene)
-    raws = [_read(lake, lake.partition("raw", source, topic, window), tombstones) for window in windows for source in sources]
-    frame = _frame(raws)
-    rows = check("posts", row_rules(params), frame)
-    reasons = _reasons(rows.broken)
-    summary = _summary(raws, frame, reasons, params)
-    tables = check("partitions", partition_rules(params), summary)
-    failures = _failures(tables.broken, raws, summary, params)
-    before = {raw.partition.key: _valid_content(lake, raw.partition) for raw in raws}
-    written, scrubbed = _write(lake, raws, reasons, {failure["window"] for failure in failures}, tombstones, cleaner)
-    report = _report(topic, windows, raws, reasons, summary, failures, written, {"posts": rows, "partitions": tables}) | {"scrubbed": scrubbed}
+    found = _Found()
+    for partitions in _groups(lake, topic, sources, windows):
+        group = _judged([RawRows(lake, partition, tombstones) for partition in partitions], params)
+        _write(lake, group, tombstones, cleaner, found)
+        found.add(group)
+        log.info("%s: validated up to %s", topic, partitions[-1].window.key)
+    report = _report(topic, windows, found)
     _publish(report, settings)
-    if failures:
+    if found.failures:
         raise ValidationFailed(_explain(report, settings))
-    changed = [key for key, raw in ((raw.partition.key, raw) for raw in raws) if _valid_content(lake, raw.partition) != before[key]]
-    return report | {"changed": changed, "revised": [key for key in changed if before[key]]}
+    return report | {"changed": found.changed, "revised": found.revised}
 
 
-def _valid_content(lake: Lake, raw: Partition) -> str | None:
-    valid = lake.partition("valid", raw.source, raw.topic, raw.window)
-    return lake.metadata(valid).get("content_sha256") if lake.exists(valid) else None
+def _groups(lake: Lake, topic: str, sources: Sequence[str], windows: Sequence[Window]) -> list[list[Partition]]:
+    """Raw partitions of windows next to each other, together a piece of rows or a single window; all must be there."""
+    groups, rows = [], 0
+    for window in windows:
+        partitions = [lake.partition("raw", source, topic, window) for source in sources]
+        more = sum(lake.metadata(partition)["rows"] for partition in partitions)
+        if not groups or rows + more > PIECE:
+            groups.append([])
+            rows = 0
+        groups[-1] += partitions
+        rows += more
+    return groups
 
 
-def _read(lake: Lake, partition: Partition, tombstones: Tombstones) -> _Raw:
-    table = tombstones.without(lake.read(partition), partition.source)
-    fitted, wrong = _fit(table)
-    repaired, is_decodable = _decodable(fitted)
-    ordered = pc.sort_indices(repaired, sort_keys=[("created_at", "ascending"), ("post_id", "ascending")])
-    return _Raw(partition, repaired.take(ordered), is_decodable[ordered.to_numpy()], wrong, table.num_rows, lake.describe(partition))
+def _judged(raws: list[RawRows], params: ValidateParams) -> _Group:
+    """What the rules say of a group's rows and of its partitions."""
+    from groundswell.expectations import check, merged, partition_rules, row_rules
+
+    group, verdicts = _Group(raws, [[] for _ in raws]), []
+    for parts in together(raws):
+        verdict = check("posts", row_rules(params), frame_of(raws, parts))
+        _take_reasons(group, parts, verdict)
+        verdicts.append(verdict)
+    group.posts = merged(verdicts)
+    group.summary = _summary(group, params)
+    group.partitions = check("partitions", partition_rules(params), group.summary)
+    group.failures = _failures(group.partitions.broken, raws, group.summary, params)
+    return group
 
 
-def _fit(table: pa.Table) -> tuple[pa.Table, list[str]]:
-    """``table`` with the columns and types of a post, nulls allowed; no rows and what is wrong where it can't be had."""
-    wanted = pa.schema([field.with_nullable(True) for field in POST])
-    wrong = [f"{name} is missing" for name in wanted.names if name not in table.column_names]
-    columns = []
-    for field in wanted if not wrong else []:
-        try:
-            columns.append(table.column(field.name).cast(field.type))
-        except pa.ArrowException:
-            wrong.append(f"{field.name} is {table.column(field.name).type}, not {field.type}")
-    return (wanted.empty_table(), wrong) if wrong else (pa.table(columns, schema=wanted), [])
-
-
-def _decodable(table: pa.Table) -> tuple[pa.Table, np.ndarray]:
-    """``table`` with U+FFFD for what is not UTF-8, and which rows had none of it: Parquet does not check what it reads."""
-    is_decodable = np.ones(table.num_rows, dtype=bool)
-    for number, field in enumerate(table.schema):
-        if pa.types.is_string(field.type) and not _is_utf8(table.column(number)):
-            before = table.column(number).cast(pa.binary()).to_pylist()
-            after = [None if value is None else value.decode("utf-8", "replace") for value in before]
-            is_decodable &= [value is None or value.encode() == was for value, was in zip(after, before, strict=True)]
-            table = table.set_column(number, field, pa.array(after, pa.string()))
-    return table, is_decodable
-
-
-def _is_utf8(column: pa.ChunkedArray) -> bool:
-    try:
-        column.validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True
-
-
-def _frame(raws: list[_Raw]) -> pd.DataFrame:
-    """Every row of every partition, what the row rules look at, and to which partition it belongs."""
-    table = pa.concat_tables([raw.table.select(_CHECKED) for raw in raws])
-    frame = table.to_pandas()
-    number = np.repeat(np.arange(len(raws)), [raw.table.num_rows for raw in raws])
-    frame["row"] = np.arange(len(frame))
-    frame["partition"] = number
-    frame["partition_source"] = np.array([raw.partition.source for raw in raws], dtype=object)[number]
-    frame["partition_topic"] = np.array([raw.partition.topic for raw in raws], dtype=object)[number]
-    frame["window_start"] = _times([raw.partition.window.start for raw in raws])[number]
-    frame["window_end"] = _times([raw.partition.window.end for raw in raws])[number]
-    frame["is_decodable"] = np.concatenate([raw.is_decodable for raw in raws])
-    frame["is_repeated"] = frame.duplicated(["partition", "post_id"]) & frame["post_id"].notna()
-    frame["has_label"], frame["has_provenance"] = frame["label"].notna(), frame["label_provenance"].notna()
-    return frame
-
-
-def _times(moments: list) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(pd.to_datetime(moments, utc=True)).as_unit("us")
-
-
-def _reasons(broken: dict[str, np.ndarray]) -> dict[int, list[str]]:
-    """Row → the rules it broke, in the rules' order."""
+def _take_reasons(group: _Group, parts: list[tuple[int, Piece]], verdict: Verdict) -> None:
+    """The rules that each row broke, in the rules' order, to where its partition's are."""
     reasons: dict[int, list[str]] = {}
-    for rule, rows in broken.items():
+    for rule, rows in verdict.broken.items():
         for row in rows.tolist():
             reasons.setdefault(row, []).append(rule)
-    return reasons
+    first = 0
+    for number, piece in parts:
+        rows = range(first, first := first + piece.table.num_rows)
+        group.reasons[number].append(pa.array([";".join(reasons[row]) if row in reasons else None for row in rows], pa.string()))
 
 
-def _summary(raws: list[_Raw], frame: pd.DataFrame, reasons: dict[int, list[str]], params: ValidateParams) -> pd.DataFrame:
+def _summary(group: _Group, params: ValidateParams) -> pd.DataFrame:
     """One row a partition: what the table rules look at. Shares of too few rows are null: Great Expectations passes over them."""
-    quarantined = np.zeros(len(frame), dtype=bool)
-    quarantined[list(reasons)] = True
-    has_text = frame["text"].notna() & (frame["text"] != "")
-    is_duplicate = frame["is_repeated"] | (frame.duplicated(["partition", "text"]) & has_text)
+    raws = group.raws
     summary = pd.DataFrame({"row": np.arange(len(raws)), "columns_wrong": [len(raw.columns_wrong) for raw in raws]})
     summary["rows_raw"] = [raw.rows for raw in raws]
     summary["rows_due"] = [params.rows_due.get(raw.partition.source, 0) for raw in raws]
-    summary["rows_quarantined"] = np.bincount(frame["partition"], weights=quarantined, minlength=len(raws)).astype(int)
-    summary["rows_duplicate"] = np.bincount(frame["partition"], weights=is_duplicate, minlength=len(raws)).astype(int)
+    summary["rows_quarantined"] = [sum(len(part) - part.null_count for part in parts) for parts in group.reasons]
+    summary["rows_duplicate"] = [int(raw.is_duplicate.sum()) for raw in raws]
     enough = summary["rows_raw"].where(summary["rows_raw"] >= params.min_rows_for_shares)
     summary["quarantined_share"] = summary["rows_quarantined"] / enough
     summary["duplicate_share"] = summary["rows_duplicate"] / enough
     return summary
 
 
-def _failures(broken: dict[str, np.ndarray], raws: list[_Raw], summary: pd.DataFrame, params: ValidateParams) -> list[dict]:
+def _failures(broken: dict[str, np.ndarray], raws: list[RawRows], summary: pd.DataFrame, params: ValidateParams) -> list[dict]:
     """What broke a table rule: the partition, the rule, and the numbers in words, in the order of windows."""
     found = [(row, rule) for rule, rows in broken.items() for row in rows.tolist()]
     return [
@@ -189,7 +150,7 @@ def _failures(broken: dict[str, np.ndarray], raws: list[_Raw], summary: pd.DataF
     ]
 
 
-def _numbers(rule: str, raw: _Raw, row: pd.Series, params: ValidateParams) -> str:
+def _numbers(rule: str, raw: RawRows, row: pd.Series, params: ValidateParams) -> str:
     if rule == "columns_missing":
         return "; ".join(raw.columns_wrong)
     if rule == "rows_missing":
@@ -201,71 +162,102 @@ def _numbers(rule: str, raw: _Raw, row: pd.Series, params: ValidateParams) -> st
     return f"{count:.0f} of {row.rows_raw:.0f} rows {what} ({share:.1%}; at most {most:.1%} may)"
 
 
-def _write(lake: Lake, raws: list[_Raw], reasons: dict[int, list[str]], refused: set[str], tombstones: Tombstones, cleaner: Hygiene) -> tuple:
-    """Write the accepted windows, quarantine before valid; partition key → layer → what lies there now; and source → kind → finds taken out."""
-    written, scrubbed, first = {}, {}, 0
-    for done, raw in enumerate(raws, start=1):
-        rows = range(first, first := first + raw.table.num_rows)
-        written[raw.partition.key] = {"raw": _facts({**raw.described, "rows": raw.rows})}
+def _write(lake: Lake, group: _Group, tombstones: Tombstones, cleaner: Hygiene, found: _Found) -> None:
+    """Write the accepted windows; what lies there now, what was taken out, and which valid partitions are other ones goes to ``found``."""
+    refused = {failure["window"] for failure in group.failures}
+    for raw, reasons in zip(group.raws, group.reasons, strict=True):
+        written = {"raw": _facts({**raw.described, "rows": raw.rows})}
         if raw.partition.window.key not in refused:
-            named = pa.array([";".join(reasons[row]) if row in reasons else None for row in rows], pa.string())
-            clean, found = cleaner.scrub(raw.table)
-            scrubbed.setdefault(raw.partition.source, Counter()).update(found)
-            written[raw.partition.key] |= _write_partition(lake, replace(raw, table=clean), named, tombstones)
-        if done % 500 == 0:
-            log.info("%d of %d partitions written", done, len(raws))
-    return written, {source: dict(sorted(found.items())) for source, found in sorted(scrubbed.items())}
+            before = _valid_content(lake, raw.partition)
+            written |= _write_partition(lake, raw, reasons, tombstones, cleaner, found.scrubbed.setdefault(raw.partition.source, Counter()))
+            is_changed = written["valid"]["content_sha256"] != before
+            found.changed += [raw.partition.key] * is_changed
+            found.revised += [raw.partition.key] * (is_changed and before is not None)
+        found.written[raw.partition.key] = written
 
 
-def _write_partition(lake: Lake, raw: _Raw, named: pa.Array, tombstones: Tombstones) -> dict[str, dict]:
+def _write_partition(
+    lake: Lake, raw: RawRows, reasons: list[pa.Array], tombstones: Tombstones, cleaner: Hygiene, scrubbed: Counter
+) -> dict[str, dict]:
+    """Scrub a partition's rows and put them in their places, quarantine before valid."""
     metadata = {key: raw.described[key] for key in ("status", "connector_version") if key in raw.described}
     metadata = {"status": "complete", **metadata, "window": raw.partition.window.key}
-    aside = raw.table.append_column("reason", named).filter(named.is_valid()).cast(_QUARANTINE)
-    valid = raw.table.filter(named.is_null()).cast(POST)
     key = (raw.partition.source, raw.partition.topic, raw.partition.window)
-    reason = raw.described.get("reason") or "validated again"
-    return {
-        "quarantine": _facts(tombstones.publish(lake, lake.partition("quarantine", *key), aside, metadata, reason=reason)),
-        "valid": _facts(tombstones.publish(lake, lake.partition("valid", *key), valid, metadata, reason=reason)),
-    }
+    valid, aside = lake.partition("valid", *key), lake.partition("quarantine", *key)
+    why = raw.described.get("reason") or "validated again"
+    with lake.writing(valid, POST, metadata, reason=why) as good, lake.writing(aside, _QUARANTINE, metadata, reason=why) as bad:
+        for piece, named in zip(raw.pieces(), reasons, strict=True):
+            clean, taken = cleaner.scrub(piece.table)
+            scrubbed.update(taken)
+            bad.add(clean.append_column("reason", named).filter(named.is_valid()).cast(_QUARANTINE))
+            good.add(clean.filter(named.is_null()).cast(POST))
+    return {"quarantine": _facts(tombstones.settle(lake, aside)), "valid": _facts(tombstones.settle(lake, valid))}
+
+
+def _valid_content(lake: Lake, raw: Partition) -> str | None:
+    valid = lake.partition("valid", raw.source, raw.topic, raw.window)
+    return lake.metadata(valid).get("content_sha256") if lake.exists(valid) else None
 
 
 def _facts(described: dict) -> dict:
     return {key: described[key] for key in ("rows", "sha256", "content_sha256") if key in described}
 
 
-def _report(topic, windows, raws, reasons, summary, failures, written, verdicts) -> dict:
+@dataclass
+class _Found:
+    """What the groups said and did, added up."""
+
+    rows: Counter = field(default_factory=Counter)
+    quarantined: Counter = field(default_factory=Counter)
+    sources: dict[str, Counter] = field(default_factory=dict)
+    failures: list[dict] = field(default_factory=list)
+    written: dict[str, dict] = field(default_factory=dict)
+    scrubbed: dict[str, Counter] = field(default_factory=dict)
+    changed: list[str] = field(default_factory=list)
+    revised: list[str] = field(default_factory=list)
+    verdicts: dict[str, list[Verdict]] = field(default_factory=lambda: {"posts": [], "partitions": []})
+
+    def add(self, group: _Group) -> None:
+        for raw, counts in zip(group.raws, group.summary.to_dict("records"), strict=True):
+            mine = Counter({name: int(counts[name]) for name in ("rows_raw", "rows_quarantined", "rows_duplicate")})
+            self.sources.setdefault(raw.partition.source, Counter()).update(mine)
+            self.rows.update(mine, rows_unreadable=raw.rows if raw.columns_wrong else 0)
+        self.quarantined.update({rule: len(rows) for rule, rows in group.posts.broken.items() if len(rows)})
+        self.failures += group.failures
+        for name, verdict in (("posts", group.posts), ("partitions", group.partitions)):
+            self.verdicts[name].append(replace(verdict, broken={}))
+
+
+def _report(topic: str, windows: Sequence[Window], found: _Found) -> dict:
     window = windows[0].key if len(windows) == 1 else f"{windows[0].key}..{windows[-1].key}"
-    quarantined = Counter(rule for rules in reasons.values() for rule in rules)
     return {
         "stage": "validate",
         "topic": topic,
         "window": window,
-        "success": not failures,
+        "success": not found.failures,
         "windows": len(windows),
-        "windows_refused": sorted({failure["window"] for failure in failures}),
-        "rows_raw": int(summary["rows_raw"].sum()),
-        "rows_valid": int(summary["rows_raw"].sum()) - len(reasons) - sum(raw.rows for raw in raws if raw.columns_wrong),
-        "rows_quarantined": len(reasons),
-        "quarantined": dict(sorted(quarantined.items())),
-        "sources": _by_source(raws, summary),
-        "failures": failures,
-        "partitions": written,
-        "great_expectations": _great_expectations(verdicts),
+        "windows_refused": sorted({failure["window"] for failure in found.failures}),
+        "rows_raw": found.rows["rows_raw"],
+        "rows_valid": found.rows["rows_raw"] - found.rows["rows_quarantined"] - found.rows["rows_unreadable"],
+        "rows_quarantined": found.rows["rows_quarantined"],
+        "quarantined": dict(sorted(found.quarantined.items())),
+        "scrubbed": {source: dict(sorted(counts.items())) for source, counts in sorted(found.scrubbed.items())},
+        "sources": {source: dict(counts) for source, counts in sorted(found.sources.items())},
+        "failures": found.failures,
+        "partitions": found.written,
+        "great_expectations": _great_expectations(found.verdicts),
         "page": f"reports/validate/{topic}/{window}.html",
     }
 
 
-def _by_source(raws: list[_Raw], summary: pd.DataFrame) -> dict[str, dict]:
-    counts = summary[["rows_raw", "rows_quarantined", "rows_duplicate"]].groupby([raw.partition.source for raw in raws]).sum()
-    return {source: {name: int(value) for name, value in row.items()} for source, row in counts.to_dict("index").items()}
-
-
-def _great_expectations(verdicts: dict) -> dict:
+def _great_expectations(verdicts: dict[str, list[Verdict]]) -> dict:
     from importlib.metadata import version
 
-    suites = {name: {"success": v.success, "statistics": v.statistics, "results": v.results} for name, v in verdicts.items()}
-    return {"version": version("great-expectations"), "suites": suites}
+    from groundswell.expectations import merged
+
+    suites = {name: merged(each) for name, each in verdicts.items()}
+    told = {name: {"success": v.success, "statistics": v.statistics, "results": v.results} for name, v in suites.items()}
+    return {"version": version("great-expectations"), "suites": told}
 
 
 def _publish(report: dict, settings: Settings) -> None:
