@@ -56,7 +56,7 @@ with DAG(
     def stage(name, **kwargs):
         return StageOperator(task_id=name, stage=name, topic="{{ topic_of(params, triggering_asset_events, default_topic) }}", **kwargs)
 
-    coverage = stage("coverage", options={"window": "{{ params.window }}"})
+    coverage = stage("coverage", options={"window": "{{ params.window }}", "require": True})
     prepare = stage("prepare", pool="heavy")
     train = stage("train", pool="heavy")
     evaluate = stage("evaluate", pool="heavy")

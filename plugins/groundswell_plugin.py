@@ -1,6 +1,7 @@
-"""The reports as pages of Airflow's own server: what stages leave below var/reports, to whoever is logged in there.
+"""The reports and the lake's coverage as pages of Airflow's own server, to whoever is logged in there.
 
-Reads files below ``var/reports`` that end in .html or .json; writes nothing. Refuses callers without Airflow's token or cookie
+Reads files below ``var/reports`` that end in .html or .json, and the lake's footers; writes nothing. Coverage is as it is when it is asked
+for, with a place in Airflow's menu. Refuses callers without Airflow's token or cookie
 (Airflow does not do that for plugins), names that lead elsewhere, and every other kind of file. A report's scripts run in a
 sandbox of their own origin: whatever a post's text does to a page, the page can't act as the person who reads it.
 """
@@ -13,6 +14,10 @@ from pathlib import Path
 from airflow.plugins_manager import AirflowPlugin
 from groundswell_links import LINKS, REPORTS, RequestedRunLink
 
+COVERAGE = "/groundswell/coverage"
+_WINDOWS = 92
+"""So many windows, the last ones, are on the coverage page: a quarter of days. ``?from=A&to=B`` shows others, up to `_MOST`."""
+_MOST = 800
 _KINDS = {".html": "text/html; charset=utf-8", ".json": "application/json"}
 _HEADERS = {
     "Content-Security-Policy": "sandbox allow-scripts allow-popups; default-src 'none'; "
@@ -62,9 +67,58 @@ def _application():
     return application
 
 
+async def coverage(scope, receive, send):
+    """The coverage page as an ASGI application, made when it is first asked for."""
+    await _coverage()(scope, receive, send)
+
+
+@cache
+def _coverage():
+    from datetime import UTC, datetime
+
+    from airflow.api_fastapi.core_api.security import get_user
+    from fastapi import Depends, FastAPI, Query
+    from fastapi.responses import HTMLResponse
+
+    application = FastAPI(title="Groundswell's coverage", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(get_user)])
+
+    @application.get("/")
+    def show(first: str | None = Query(None, alias="from"), last: str | None = Query(None, alias="to"), topic: str = "") -> HTMLResponse:
+        page, status = shown_coverage(first, last, topic, f"{datetime.now(UTC):%Y-%m-%d %H:%MZ}")
+        return HTMLResponse(page, status, headers=_HEADERS)
+
+    return application
+
+
+def shown_coverage(first: str | None, last: str | None, topic: str, at: str) -> tuple[str, int]:
+    """The coverage page and its HTTP status; what can't be shown is a page that says why."""
+    from groundswell.config import load_params, load_settings
+    from groundswell.coverage import between
+    from groundswell.coverage_page import coverage_page, empty_page
+    from groundswell.errors import GroundswellError, LakeError, UsageError
+    from groundswell.overview import overview
+
+    try:
+        settings = load_settings()
+        params = load_params(settings)
+        windows = (between(settings, params, first, last) or [])[-_MOST:] or None
+        topics = [params.topic_named(topic)[0]] if topic else []
+        return coverage_page(overview(settings, params, topics=topics, windows=windows, last=_WINDOWS), at=at), 200
+    except LakeError as error:
+        return empty_page(str(error)), 200
+    except UsageError as error:
+        return empty_page(str(error)), 400
+    except GroundswellError as error:
+        return empty_page(str(error)), 500
+
+
 class GroundswellPlugin(AirflowPlugin):
-    """The stage operator's links, and the pages that two of them lead to."""
+    """The stage operator's links, the pages that two of them lead to, and the lake's coverage in the menu."""
 
     name = "groundswell"
-    fastapi_apps = [{"app": reports, "url_prefix": REPORTS, "name": "Groundswell's reports"}]
+    fastapi_apps = [
+        {"app": reports, "url_prefix": REPORTS, "name": "Groundswell's reports"},
+        {"app": coverage, "url_prefix": COVERAGE, "name": "Groundswell's coverage"},
+    ]
+    external_views = [{"name": "Coverage", "href": f"{COVERAGE}/", "destination": "nav", "url_route": "groundswell-coverage"}]
     operator_extra_links = [*LINKS, RequestedRunLink()]

@@ -1,15 +1,21 @@
-"""coverage: holes in the lake are named before anything is trained on them."""
+"""coverage: holes in the lake are named before anything is trained on them, and everything is seen at a glance."""
 
 import json
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pytest
 
-from groundswell.config import Settings
-from groundswell.coverage import coverage
+from groundswell.config import Params, Settings, Topic
+from groundswell.coverage import between, coverage, look, show
 from groundswell.errors import LakeError
+from groundswell.files import write_json
 from groundswell.lake import Lake
-from groundswell.schema import POST
+from groundswell.overview import overview
+from groundswell.schema import POST, QUARANTINE
+from groundswell.sources.replay import ReplayTopic
+from groundswell.sources.steam import SteamTopic
+from groundswell.superseded import sealed_contents, write_sealed
 from groundswell.window import parse_windows
 
 WINDOWS = parse_windows("2026-10-19..2026-10-21")
@@ -67,3 +73,93 @@ def test_without_a_range_it_is_all_from_the_first_window_to_the_last(tmp_path):
         coverage("games", ["replay", "steam"], None, settings=settings)
     with pytest.raises(LakeError, match="no day of films is in the lake"):
         coverage("films", ["replay"], None, settings=settings)
+
+
+PARAMS = Params(topic="games", topics={"games": Topic(replay=ReplayTopic(path="c.csv"), steam=SteamTopic(app_ids=[1]))})
+
+
+def rows(*ids):
+    return pa.Table.from_pylist([dict.fromkeys(POST.names) | {"post_id": name, "source": "steam", "text": f"secret {name}"} for name in ids], ANY)
+
+
+ANY = pa.schema([field.with_nullable(True) for field in POST])
+
+
+def put(settings, layer, day, table, reason="", **metadata):
+    lake = Lake(settings.lake)
+    window = parse_windows(day)[0]
+    return lake.write(lake.partition(layer, "steam", "games", window), table, {"window": day, "status": "complete", **metadata}, reason=reason)
+
+
+@pytest.fixture
+def lived(tmp_path):
+    """A lake with a past: sealed, revised since, quarantined, open, collected only, missing."""
+    settings = Settings(project=tmp_path, home=tmp_path)
+    for day in ("2026-10-19", "2026-10-20"):
+        for layer in ("raw", "valid"):
+            put(settings, layer, day, rows("a", "b", "c"))
+    aside = pa.Table.from_pylist([dict.fromkeys(QUARANTINE.names)], pa.schema([field.with_nullable(True) for field in QUARANTINE]))
+    put(settings, "quarantine", "2026-10-19", aside)
+    write_sealed(settings, "games", sealed_contents(Lake(settings.lake), "games"))
+    for layer in ("raw", "valid"):
+        put(settings, layer, "2026-10-20", rows("a"), reason="recollect D-1")
+    put(settings, "raw", "2026-10-21", rows("a", "b"))
+    put(settings, "raw", "2026-10-23", rows("a"), status="open")
+    sealed_as = json.loads(settings.report("seal", "games", "contents").read_text())["steam/games/2026-10-20"]
+    write_json({"steam/games/2026-10-20": {sealed_as: ["dataset", "version 7"]}}, settings.report("impact", "games", "built"))
+    return settings
+
+
+def test_every_window_says_how_far_it_has_come(lived):
+    found = overview(lived, PARAMS)
+    cells = found["topics"]["games"]["steam"]
+    assert {window: cell["state"] for window, cell in cells.items()} == {
+        "2026-10-19": "sealed",
+        "2026-10-20": "validated",
+        "2026-10-21": "collected",
+        "2026-10-22": "missing",
+        "2026-10-23": "open",
+    }
+    sealed, revised = cells["2026-10-19"], cells["2026-10-20"]
+    assert (sealed["rows_valid"], sealed["rows_quarantined"], sealed["quarantined_share"], sealed["is_sealed"]) == (3, 1, 0.25, True)
+    assert (revised["revision"], revised["reason"], revised["is_sealed"]) == (2, "recollect D-1", None)
+    assert (sealed["superseded"], revised["superseded"]) == ([], ["dataset", "version 7"])
+    assert {cell["state"] for cell in found["topics"]["games"]["replay"].values()} == {"missing"}
+    totals = found["totals"]["games"]
+    assert (totals["missing"], totals["sealed"], totals["revised"], totals["superseded"], totals["rows_valid"]) == (6, 1, 1, 1, 4)
+
+
+def test_content_that_came_back_is_not_superseded(lived):
+    put(lived, "valid", "2026-10-20", rows("a", "b", "c"), reason="restored")
+    cell = overview(lived, PARAMS)["topics"]["games"]["steam"]["2026-10-20"]
+    assert (cell["state"], cell["revision"], cell["superseded"]) == ("sealed", 3, [])
+
+
+def test_the_page_and_the_table_have_numbers_and_no_posts(lived, capsys):
+    found = look(lived, PARAMS, topics=[], windows=None, now=datetime(2026, 11, 20, 9, tzinfo=UTC))
+    page = lived.report("coverage", "overview").with_suffix(".html").read_text()
+    assert json.loads(lived.report("coverage", "overview").read_text()) == found
+    assert "2026-10-20: validated, 1 valid posts, 0.0% quarantined, revision 2 (recollect D-1), sealed with other content" in page
+    assert "superseded in dataset, version 7" in page and "2026-11-20 09:00Z" in page
+    assert "<script" not in page and "http" not in page.replace("http-equiv", "") and "secret" not in page
+    show(found)
+    printed = capsys.readouterr().out
+    assert "sealed 3 q25%" in printed and "validated 1 r2 !" in printed and "1 superseded" in printed
+
+
+def test_reasons_can_do_nothing_to_the_page(lived):
+    for layer in ("raw", "valid"):
+        put(lived, layer, "2026-10-20", rows("a", "z"), reason="<script>alert(1)</script>")
+    look(lived, PARAMS, topics=["games"], windows=parse_windows("2026-10-20"), now=datetime(2026, 11, 20, tzinfo=UTC))
+    assert "<script" not in lived.report("coverage", "overview").with_suffix(".html").read_text()
+
+
+def test_one_end_of_a_range_is_enough(lived):
+    assert between(lived, PARAMS, None, None) is None
+    assert [str(window) for window in between(lived, PARAMS, "2026-10-22", None)] == ["2026-10-22", "2026-10-23"]
+    assert [str(window) for window in between(lived, PARAMS, None, "2026-10-20")] == ["2026-10-19", "2026-10-20"]
+
+
+def test_an_empty_lake_has_nothing_to_look_at(tmp_path):
+    with pytest.raises(LakeError, match="no day of games is in the lake"):
+        overview(Settings(project=tmp_path, home=tmp_path), PARAMS)

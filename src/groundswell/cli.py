@@ -73,15 +73,31 @@ def validate(
 @app.command()
 def coverage(
     window: Annotated[str | None, typer.Option("--window", help="A range A..B; left out: from the first window in the lake to the last.")] = None,
-    topic: TopicOption = None,
+    first: Annotated[str | None, typer.Option("--from", metavar="A", help="The range's first window; left out: the lake's.")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="B", help="The range's last window; left out: the lake's.")] = None,
+    topic: Annotated[str | None, typer.Option("--topic", help="A topic of params.yaml; left out: all, with --require its default one.")] = None,
+    require: Annotated[bool, typer.Option("--require", help="Fail when a window is not validated, as retrain does before it trains.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON instead of tables.")] = False,
 ) -> None:
-    """Which windows of a range are in the lake for every source of a topic; fails when one is missing."""
+    """Which windows are in the lake, and how far each has come; with --require, fail at a hole."""
     settings, params = _configured()
-    windows = parse_windows(window) if window else None
-    from groundswell.coverage import coverage as stage
+    if window and (first or last):
+        raise UsageError("coverage: expected --window A..B, or --from A --to B, not both")
+    if require and (bool(first) != bool(last)):
+        raise UsageError("coverage --require: expected --from with --to, or --window A..B")
+    from groundswell import coverage as stage
 
-    name, wanted = params.topic_named(topic)
-    _report(stage(name, wanted.sources, windows, settings=settings, unit=params.collect.window))
+    windows = parse_windows(window) if window else stage.between(settings, params, first, last)
+    if require:
+        name, wanted = params.topic_named(topic)
+        _report(stage.coverage(name, wanted.sources, windows, settings=settings, unit=params.collect.window))
+        return
+    found = stage.look(settings, params, topics=[params.topic_named(topic)[0]] if topic else [], windows=windows, now=_now())
+    if as_json:
+        _report(found)
+    else:
+        stage.show(found, most=None if windows else 31)
+        typer.echo(f"page: {settings.home / 'reports/coverage/overview.html'}", err=True)
 
 
 @app.command()

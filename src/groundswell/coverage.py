@@ -1,15 +1,19 @@
-"""Coverage: which windows of a range are in the lake, validated, for every source of a topic.
+"""Coverage: which windows are in the lake, and how far each has come, for every source of a topic.
 
-Reads the footers of ``lake/valid`` (and looks whether ``raw`` is there). Writes its report only. Refuses, as a `LakeError` that
-names them, when a window is missing: retraining on a hole would be a quiet mistake.
+Reads the footers of the lake. `coverage` demands: it writes its report and refuses, as a `LakeError` that names them, when a window is
+not validated; retraining on a hole would be a quiet mistake. `look` only looks: it writes a page and its numbers.
 """
 
 from __future__ import annotations
 
-from groundswell.config import Settings
+from datetime import datetime
+
+from groundswell.config import Params, Settings
+from groundswell.coverage_page import coverage_page
 from groundswell.errors import LakeError
-from groundswell.files import write_json
+from groundswell.files import replacing, write_json
 from groundswell.lake import Lake
+from groundswell.overview import overview
 from groundswell.window import Window, parse_windows
 
 _NAMED = 5
@@ -45,6 +49,57 @@ def coverage(topic: str, sources: list[str], windows: list[Window] | None, *, se
         named = ", ".join(missing[:_NAMED]) + (f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else "")
         raise LakeError(f"{len(missing)} of {len(sources) * len(windows)} partitions are not in lake/valid: {named}: collect and validate them first")
     return report
+
+
+def look(settings: Settings, params: Params, *, topics: list[str], windows: list[Window] | None, now: datetime) -> dict:
+    """What `overview` finds of ``topics`` (none: all); ``reports/coverage/overview.html`` and ``.json`` show it, as it is at ``now``."""
+    found = {"stage": "coverage", **overview(settings, params, topics=topics, windows=windows)}
+    path = settings.report("coverage", "overview")
+    with replacing(path.with_suffix(".html")) as beside:
+        beside.write_text(coverage_page(found, at=f"{now:%Y-%m-%d %H:%MZ}"), encoding="utf-8")
+    write_json(found, path)
+    return found
+
+
+def between(settings: Settings, params: Params, first: str | None, last: str | None) -> list[Window] | None:
+    """The windows from ``first`` to ``last``; for the one that is None, the lake's own; None when both are."""
+    if first is None and last is None:
+        return None
+    if first is None or last is None:
+        known = overview(settings, params)
+        first, last = first or min(known["from"], last), last or max(known["to"], first)
+    return parse_windows(f"{first}..{last}")
+
+
+def show(found: dict, *, most: int | None = 31) -> None:
+    """Print ``found`` (of `look`) as tables for a person: the last ``most`` windows, all where it is None."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    for topic, by_source in found["topics"].items():
+        table = Table("window", *by_source, title=f"{topic}: {found['from']} … {found['to']}")
+        windows = list(next(iter(by_source.values()), {}))
+        for window in windows[-(most or 0) :]:
+            table.add_row(window, *(_mark(cells[window]) for cells in by_source.values()))
+        console.print(table)
+        totals = found["totals"][topic]
+        counts = ", ".join(f"{totals[name]:,} {name}" for name in (*_COLOURS, "revised", "superseded"))
+        console.print(f"{counts}; {totals['rows_valid']:,} valid posts, {totals['quarantined_share']:.1%} quarantined", soft_wrap=True)
+        if hidden := len(windows) - (most or len(windows)):
+            console.print(f"{max(hidden, 0):,} earlier windows are not shown: --from, or the page")
+    console.print(
+        "r2: revision 2; q3%: quarantined; !: something was built on other content (groundswell impact DAY). No scored layer yet.", soft_wrap=True
+    )
+
+
+_COLOURS = {"missing": "red", "collected": "yellow", "open": "yellow", "validated": "blue", "sealed": "green"}
+
+
+def _mark(cell: dict) -> str:
+    words = [cell["state"]] + [f"{cell[name]:,}" for name in ("rows_valid", "rows_raw") if cell[name] is not None][:1]
+    words += [f"q{cell['quarantined_share']:.0%}"] * (cell["quarantined_share"] >= 0.005) + [f"r{cell['revision']}"] * (cell["revision"] > 1)
+    return f"[{_COLOURS[cell['state']]}]{' '.join(words)}[/]" + (" [bold red]![/]" if cell["superseded"] else "")
 
 
 def _all_between(lake: Lake, topic: str, unit: str) -> list[Window]:

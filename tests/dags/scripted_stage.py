@@ -13,8 +13,10 @@ from pathlib import Path
 
 folder, _, _, stage, *words = sys.argv[1:]
 folder = Path(folder)
-words = [word for each in words for word in ([each, True] if each == "--mark" else [each])]
-options = {name.removeprefix("--"): value for name, value in zip(words[::2], words[1::2], strict=True)}
+options = {}
+while words:
+    name = words.pop(0).removeprefix("--")
+    options[name] = True if not words or words[0].startswith("--") else words.pop(0)  # a flag, or an option and its value
 with open(folder / "calls.jsonl", "a") as calls:
     calls.write(json.dumps({"stage": stage, **options}) + "\n")
 

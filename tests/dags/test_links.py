@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import pyarrow as pa
 import pytest
 from groundswell_links import LINKS, DriftLink, RequestedRunLink, RunLink, ValidationLink
 from groundswell_operator import StageOperator
@@ -101,6 +102,43 @@ def client(reports, monkeypatch):
 def test_who_is_not_logged_in_sees_nothing(client):
     for name in ("validate/games/2026-10-19.html", "nothing.html"):
         assert client.get(f"/groundswell/reports/{name}").status_code == 401
+
+
+@pytest.fixture
+def covered(reports, monkeypatch):
+    """The coverage page on an empty home; who asks is logged in."""
+    from airflow.api_fastapi.core_api import security
+    from fastapi import FastAPI
+    from fastapi.testclient import TestClient
+    from groundswell_plugin import COVERAGE, _coverage, coverage
+
+    monkeypatch.setenv("GROUNDSWELL_HOME", str(reports.parent))
+    _coverage.cache_clear()
+    app = FastAPI()
+    app.mount(COVERAGE, coverage)
+    client = TestClient(app)
+    assert client.get(f"{COVERAGE}/").status_code == 401, "who is not logged in sees nothing"
+    _coverage().dependency_overrides[security.get_user] = lambda: SimpleNamespace(name="admin")
+    yield client
+    _coverage.cache_clear()
+
+
+def test_the_coverage_page_shows_the_lake_as_it_is_now(covered, reports):
+    from groundswell.lake import Lake
+    from groundswell.schema import POST
+    from groundswell.window import Window
+
+    empty = covered.get("/groundswell/coverage/")
+    assert (empty.status_code, "no day of games" in empty.text) == (200, True)
+    lake = Lake(reports.parent / "lake")
+    lake.write(lake.partition("raw", "steam", "games", Window.parse("2026-10-19")), pa.Table.from_pylist([], schema=POST), {"status": "complete"})
+    answer = covered.get("/groundswell/coverage/")
+    assert "2026-10-19: collected, 0 raw posts" in answer.text
+    assert "allow-same-origin" not in answer.headers["content-security-policy"]
+    assert covered.get("/groundswell/coverage/?from=2026-10-18&to=2026-10-19").text.count("missing") > answer.text.count("missing")
+    for wrong in ("?from=<script>", "?topic=gammes"):
+        refused = covered.get(f"/groundswell/coverage/{wrong}")
+        assert (refused.status_code, "<script>" in refused.text) == (400, False)
 
 
 def test_who_is_sees_the_page_in_a_sandbox(client, monkeypatch):

@@ -237,7 +237,7 @@ class TestAfterwards:
             (["collect", "--source", "steam", "--topic", "gamez", "--window", "2026-10-20"], 2, "did you mean 'games'"),
             (["collect", "--source", "steam", "--window", "2999-01-01"], 2, "after now"),
             (["collect", "--source", "steam", "--window", "2026-10-21..2026-10-20"], 2, "ends before it starts"),
-            (["coverage", "--window", "2026-10-01..2026-10-20"], 1, "2026-10-01"),
+            (["coverage", "--require", "--window", "2026-10-01..2026-10-20"], 1, "2026-10-01"),
         ],
     )
     def test_bad_input_gets_one_sentence(self, running, words, code, message):
