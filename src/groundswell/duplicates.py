@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 
@@ -21,6 +23,7 @@ SHINGLE = 5
 _PERMUTATIONS = 128
 _SEED = 20_261_019
 _BLOCK = 20_000  # texts hashed at a time: bounds the memory at some 200 MB
+_KNOWN = 4_096  # texts whose shingles are kept: pairs come sorted, so that one's are used again at once
 _MISSED = 1e-3
 _ESTIMATE_SLACK = 0.15  # four standard deviations of a 128-number estimate
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
@@ -77,33 +80,45 @@ def near_clusters(skeletons: Sequence[str], similarity: float) -> list[int]:
     return firsts(root_of.get(text) for text in skeletons)
 
 
-def jaccard(one: np.ndarray, other: np.ndarray) -> float:
-    """Jaccard similarity of two sorted arrays without repeats."""
-    shared = np.intersect1d(one, other, assume_unique=True).size
-    return shared / (one.size + other.size - shared)
+def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
+    """Jaccard similarity of two sets, not both empty."""
+    shared = len(one & other)
+    return shared / (len(one) + len(other) - shared)
 
 
-def shingles(text: str) -> np.ndarray:
-    """The hashes of ``text``'s shingles: uint64, sorted, without repeats."""
-    return np.unique(_hashes([text])[0])
+def shingles(text: str) -> frozenset[str]:
+    """Every run of `SHINGLE` characters of ``text``; a shorter text is one shingle."""
+    return frozenset(text[place : place + SHINGLE] for place in range(max(len(text) - SHINGLE, 0) + 1))
 
 
 def _join_near(unique: list[str], similarity: float, forest: Forest) -> None:
     rows = _rows_per_band(similarity)
     signatures = _signatures(unique)
-    known: dict[int, np.ndarray] = {}
+    floor = similarity - _ESTIMATE_SLACK
+    known = lru_cache(maxsize=_KNOWN)(lambda place: shingles(unique[place]))
 
     def is_near(one: int, other: int) -> bool:
-        for place in (one, other):
-            if place not in known:
-                known[place] = shingles(unique[place])
-        return jaccard(known[one], known[other]) >= similarity
+        return jaccard(known(one), known(other)) >= similarity
 
     refused: set[tuple[int, int]] = set()
+    pairs = []
     for start in range(0, _PERMUTATIONS - rows + 1, rows):
-        for bucket in _buckets(signatures[:, start : start + rows]):
-            _join_bucket(bucket, signatures, similarity - _ESTIMATE_SLACK, is_near, forest, refused)
+        twos, larger = _buckets(signatures[:, start : start + rows])
+        pairs.append(twos)
+        for bucket in larger:
+            _join_bucket(bucket, signatures, floor, is_near, forest, refused)
+    for one, other in _likely(np.unique(np.concatenate(pairs), axis=0), signatures, floor):
+        if forest.find(one) != forest.find(other) and (one, other) not in refused and is_near(one, other):
+            forest.join(one, other)
     logger.info("near duplicates: %d different texts, %d clusters", len(unique), len(set(forest.roots())))
+
+
+def _likely(pairs: np.ndarray, signatures: np.ndarray, floor: float) -> Iterator[tuple[int, int]]:
+    """The ``pairs`` whose signatures estimate a similarity of at least ``floor``."""
+    for start in range(0, len(pairs), _BLOCK):
+        block = pairs[start : start + _BLOCK]
+        is_likely = (signatures[block[:, 0]] == signatures[block[:, 1]]).mean(axis=1) >= floor
+        yield from map(tuple, block[is_likely].tolist())
 
 
 def _join_bucket(bucket: np.ndarray, signatures: np.ndarray, floor: float, is_near, forest: Forest, refused: set) -> None:
@@ -131,15 +146,17 @@ def _rows_per_band(similarity: float) -> int:
     return max(fitting, default=1)
 
 
-def _buckets(band: np.ndarray) -> Iterator[np.ndarray]:
-    """The sets of two and more texts with the same numbers in one band, each in ascending order."""
+def _buckets(band: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The texts with the same numbers in one band, in ascending order: the pairs as rows of one array, and the larger sets."""
     key = np.zeros(len(band), dtype=np.uint64)
     for column in band.T:
         key = (key ^ column) * _FACTOR
     order = np.argsort(key, kind="stable")
-    for bucket in np.split(order, np.flatnonzero(np.diff(key[order])) + 1):
-        if bucket.size > 1:
-            yield bucket
+    starts = np.flatnonzero(np.diff(key[order], prepend=~key[order[:1]]))
+    sizes = np.diff(starts, append=len(band))
+    twos = starts[sizes == 2]
+    larger = [order[start : start + size] for start, size in zip(starts[sizes > 2], sizes[sizes > 2], strict=True)]
+    return np.stack([order[twos], order[twos + 1]], axis=1), larger
 
 
 def _signatures(texts: list[str]) -> np.ndarray:
@@ -150,7 +167,8 @@ def _signatures(texts: list[str]) -> np.ndarray:
     for start in range(0, len(texts), _BLOCK):
         hashes, offsets = _hashes(texts[start : start + _BLOCK])
         digests = RMinHash.digest_matrix_from_flat_token_hashes(hashes, offsets, _PERMUTATIONS, _SEED)
-        blocks.append(np.array(digests.to_rows(), dtype=np.uint32))
+        numbers = np.fromiter(chain.from_iterable(digests.to_rows()), dtype=np.uint32, count=(len(offsets) - 1) * _PERMUTATIONS)
+        blocks.append(numbers.reshape(-1, _PERMUTATIONS))
     return np.concatenate(blocks)
 
 
