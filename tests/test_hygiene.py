@@ -1,17 +1,23 @@
 """Nothing that has a form and is somebody's gets past validate: not in a text, not in a record, not among the quarantined."""
 
 import json
+from collections import Counter
 from datetime import timedelta
 
 import pyarrow as pa
 import pytest
 
-from groundswell.config import HygieneParams, Settings, ValidateParams
+from groundswell.collect import collect
+from groundswell.config import CollectParams, HygieneParams, Settings, Topic, ValidateParams
 from groundswell.hygiene import Hygiene
 from groundswell.lake import Lake
 from groundswell.schema import POST
+from groundswell.simulator.content import posts_of
+from groundswell.sources.hackernews import HackerNewsTopic
+from groundswell.sources.steam import SteamTopic
 from groundswell.validate import validate
 from groundswell.window import Window
+from tests.simulated import platforms, settings_at
 
 DAY = Window.parse("2026-10-19")
 SECRETS = {
@@ -126,3 +132,42 @@ def test_only_what_is_asked_for():
     table = pa.Table.from_pylist([post(1, text="@kai kai@example.com")], POST)
     clean, counts = Hygiene(HygieneParams(scrub=["email"])).scrub(table)
     assert clean.column("text").to_pylist() == ["@kai [email]"] and counts == {"email": 1}
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory):
+    """A day of two simulated platforms, collected over HTTP and validated; the settings, the report, and what was planted in which post."""
+    world = {"steam_per_day": 1500, "hackernews_per_day": 1500}
+    day = Window.parse("2026-10-19")
+    topic = Topic(steam=SteamTopic(app_ids=[730]), hackernews=HackerNewsTopic(query="game"))
+    with platforms(**world) as url:
+        settings = settings_at(url, tmp_path_factory.mktemp("simulated"))
+        for source in ("steam", "hackernews"):
+            collect(source, "games", topic, [day], settings=settings, params=CollectParams(), now=day.end + timedelta(days=9))
+    planted = {
+        (source, str(post.post_id)): piece
+        for source in ("steam", "hackernews")
+        for post in posts_of(1, source, "games", day.day, 1500)
+        for piece in post.planted
+    }
+    params = ValidateParams(max_duplicate_share=1)
+    return settings, validate("games", ["steam", "hackernews"], [day], settings=settings, params=params), planted
+
+
+def test_nothing_that_the_simulator_planted_gets_to_valid(simulated):
+    settings, report, planted = simulated
+    lake = Lake(settings.lake)
+    raw, valid = (
+        {(row["source"], row["post_id"]): row for source in ("steam", "hackernews") for row in rows(lake, layer, source)}
+        for layer in ("raw", "valid")
+    )
+    there = {key: piece for key, piece in planted.items() if key in raw}
+    assert len(there) >= 15 and {kind for kind, _ in there.values()} == {"email", "phone", "card", "iban", "ip"}
+    told = {key: json.dumps(valid[key], default=str, ensure_ascii=False) for key in there}
+    assert [kind for key, (kind, value) in there.items() if value in told[key] or f"[{kind}]" not in told[key]] == []
+    found = sum((Counter(kinds) for kinds in report["scrubbed"].values()), Counter())
+    assert {kind: count for kind, count in found.items() if kind != "mention"} == Counter(kind for kind, _ in there.values()), "and nothing else"
+
+
+def rows(lake, layer, source):
+    return lake.read(lake.partition(layer, source, "games", Window.parse("2026-10-19"))).to_pylist()

@@ -6,7 +6,7 @@ import pytest
 
 from groundswell.config import LANGUAGES, HygieneParams
 from groundswell.errors import ParamsError
-from groundswell.language import UNKNOWN, languages, letters, primary
+from groundswell.language import UNKNOWN, Model, languages, letters, primary
 
 PAGE = Path(__file__).parent.parent / "benchmarks" / "data" / "languages.tsv"
 SENTENCES = [tuple(line.split("\t")) for line in PAGE.read_text(encoding="utf-8").splitlines()]
@@ -83,3 +83,20 @@ def test_a_language_that_the_model_lacks_is_named():
 
 def test_primary():
     assert [primary(word) for word in ("en", "en-GB", "pt_BR", "EN", "zh-Hans-CN")] == ["en", "en", "pt", "en", "zh"]
+
+
+def test_probabilities_are_those_of_py3langid():
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    texts = [text for _, text in SENTENCES] + ["", "!", "ALL CAPITALS ARE NO LANGUAGE", "x" * 300, "ok"]
+    for codes in (LANGUAGES, ()):
+        theirs = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+        theirs.set_languages(list(codes) or None)
+        ours = Model(codes)
+        for text, chances in zip(texts, ours.probabilities(texts), strict=True):
+            expected = dict(theirs.rank(text))
+            assert {code: expected[code] for code in ours.codes} == pytest.approx(dict(zip(ours.codes, chances.tolist(), strict=True)), abs=2e-3)
+
+
+def test_a_long_text_is_told_by_its_beginning():
+    assert told(None, "Seit dem letzten Patch stürzt das Spiel jede Stunde ab. " * 5000) == "de"
