@@ -390,6 +390,19 @@ def predict(
 
 
 @app.command()
+def simulate(
+    port: Annotated[int | None, typer.Option(help="Where on loopback; 0: any that is free. Left out: as GROUNDSWELL_SIMULATOR_PORT says.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Another seed, another world.")] = None,
+    at: Annotated[str | None, typer.Option("--now", help="As of when the platforms are looked at (2026-10-21T06:00:00Z).")] = None,
+    chaos: Annotated[int | None, typer.Option(metavar="SEED", help="Requests go wrong by their numbers, each in a way that passes.")] = None,
+) -> None:
+    """Serve the simulated platforms on loopback until Ctrl-C; prints what to set so that the connectors ask them."""
+    from groundswell.simulator.server import serve, world
+
+    serve(world(port=port, seed=seed, now=at, chaos=chaos), say=typer.echo)
+
+
+@app.command()
 def up() -> None:
     """Start Airflow, MLflow, the simulated platforms and serving, and leave them running."""
     settings, params = _configured()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import socket
 import sys
 from pathlib import Path
 
-from groundswell.errors import GroundswellError, StackError
+from groundswell.errors import GroundswellError
+from groundswell.simulator.server import serve
 from groundswell.simulator.settings import SimulatorSettings
 from groundswell.window import parse_windows
 
@@ -24,7 +24,10 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
-        return _corpus(asked) if asked.command == "corpus" else _serve()
+        if asked.command == "corpus":
+            return _corpus(asked)
+        serve(SimulatorSettings())
+        return 0
     except GroundswellError as error:
         print(f"simulator: {error}", file=sys.stderr)
         return error.exit_code
@@ -36,27 +39,6 @@ def _corpus(asked: argparse.Namespace) -> int:
     rows = write_corpus(asked.out, asked.topic, parse_windows(asked.window), SimulatorSettings())
     print(json.dumps({"out": str(asked.out), "rows": rows, "topic": asked.topic, "window": asked.window}, sort_keys=True))
     return 0
-
-
-def _serve() -> int:
-    import uvicorn
-
-    from groundswell.simulator.app import make_app
-
-    settings = SimulatorSettings()
-    uvicorn.Server(uvicorn.Config(make_app(settings), log_level="warning", access_log=False)).run(sockets=[_loopback(settings.port)])
-    return 0
-
-
-def _loopback(port: int) -> socket.socket:
-    """A socket on 127.0.0.1, bound before anything else starts: a taken port is said at once."""
-    bound = socket.socket()
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind(("127.0.0.1", port))
-    except OSError as error:
-        raise StackError(f"port {port} on 127.0.0.1 is taken ({error.strerror}): stop what listens there or set GROUNDSWELL_SIMULATOR_PORT") from None
-    return bound
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from fastapi import FastAPI, HTTPException
 from pydantic import AwareDatetime, BaseModel
 
 from groundswell.simulator import annotations, bluesky, gdelt, hackernews, mastodon, reddit, rss, steam, x
-from groundswell.simulator.faults import KINDS, PLATFORMS, Faults, Plan
+from groundswell.simulator.faults import KINDS, PLATFORMS, Faults, Plan, known
 from groundswell.simulator.settings import SimulatorSettings
 
 PLATFORM_ROUTES = (
@@ -32,7 +32,7 @@ def make_app(settings: SimulatorSettings) -> FastAPI:
     """The service for one world, as ``settings`` describe it."""
     settings = settings.model_copy()  # its time moves by PUT /now, and this app's alone
     app = FastAPI(title="Groundswell's simulated platforms")
-    plan = Plan()
+    plan = Plan(settings.chaos)
     app.add_middleware(Faults, plan=plan, slow_seconds=settings.slow_seconds)
     for platform in PLATFORM_ROUTES:
         app.include_router(platform.router(settings))
@@ -52,13 +52,15 @@ def make_app(settings: SimulatorSettings) -> FastAPI:
 
     @app.get("/faults")
     def faults() -> dict:
-        return {"requests": plan.requests, "planned": plan.planned, "kinds": KINDS}
+        return {"requests": plan.requests, "planned": plan.planned, "kinds": KINDS, "chaos": plan.chaos}
 
     @app.put("/faults/{platform}")
     def put_faults(platform: str, faults: dict[int, str]) -> dict:
-        unknown = sorted(set(faults.values()) - set(KINDS))
-        if platform not in PLATFORMS or unknown:
-            raise HTTPException(400, f"expected a platform of {PLATFORMS} and faults of {KINDS}, found {platform!r} {unknown}")
+        if platform not in PLATFORMS:
+            raise HTTPException(404, f"expected a platform of {PLATFORMS}, found {platform!r}")
+        unknown = sorted(set(faults.values()) - set(known(platform)))
+        if unknown:
+            raise HTTPException(400, f"expected faults of {known(platform)}, found {unknown}")
         plan.put(platform, faults)
         return {"planned": plan.planned}
 

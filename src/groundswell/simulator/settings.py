@@ -39,6 +39,8 @@ class SimulatorSettings(BaseSettings):
     rss_entries: int = Field(50, ge=0)
     """How many entries a feed shows: the newest."""
     corpus_per_day: int = Field(260, ge=0)
+    chaos: int | None = None
+    """A seed: about one request in seven goes wrong in a way that passes, by its number. None: only what is planned."""
     slow_seconds: float = Field(2.0, ge=0)
     """How long the fault ``slow`` takes."""
     late_share: float = Field(0.01, ge=0, le=1)
