@@ -15,7 +15,8 @@ One run is one UTC day D, at 06:00 of the day after. The days 1 and 3 before D (
 again from every platform that still answers for them, and validated again. What changed is a *revision* with the reason
 `recollect D-1` or `recollect D-3`, is announced by `posts`, and `impact` tags what was trained on the old one; where nothing changed,
 no byte does, and `announce` skips itself.
-Corpora are files, and feeds show only what they have now: both are left out.
+Corpora are files, and feeds show only what they have now: both are left out. So is what costs money for each post, and what is
+walked back from now to a cap (a busy subreddit): collect such a day again by hand, with a reason.
 
 ### When it fails
 - `collect` failed: as in the DAG `collect`. A day that is missed here is collected again by its other turn, or by a backfill.

@@ -1,6 +1,7 @@
 """reddit: a walk back that says when it can't reach a window, tokens that run out, limits to go, and what is withdrawn."""
 
 import base64
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx2
@@ -284,6 +285,11 @@ def test_a_window_beyond_the_thousand_is_never_short(url, tmp_path):
             reached.append(run([day], url, tmp_path)[0]["rows"])
     assert len(reached) >= 5 and min(reached) > 100
     assert len(list(tmp_path.rglob("part-0.parquet"))) == len(reached)
+
+
+def test_a_day_that_may_be_out_of_reach_by_then_is_not_collected_again_by_itself():
+    uncapped = replace(SOURCE, query_cap=None)
+    assert uncapped.can_be_read_again_after(1) and not SOURCE.can_be_read_again_after(1)
 
 
 def test_comments_and_searches_of_the_simulator(url, tmp_path):

@@ -1,5 +1,6 @@
 """x: what a post costs and where that ends, pages that are no end, quotas that no wait mends, edits, and what is gone."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx2
@@ -158,6 +159,11 @@ def test_recent_access_looks_back_a_week_and_the_archive_for_ever(url, tmp_path)
     assert run(old, url, tmp_path, access="archive")[0]["rows"] > 50
     assert SOURCE.for_topic(section(access="archive")).look_back is None
     assert SOURCE.for_topic(section(access="archive", seconds_apart=6)).requests_per_minute == 10
+
+
+def test_no_day_is_bought_twice_by_itself():
+    free = replace(SOURCE, usd_per_post=0)
+    assert free.can_be_read_again_after(3) and not SOURCE.can_be_read_again_after(3)
 
 
 def test_both_searches_give_the_same_rows(url, tmp_path):

@@ -143,9 +143,13 @@ class Source:
         return self.reads == "append on sight"
 
     def can_be_read_again_after(self, days: int) -> bool:
-        """Whether a day can be collected once more so many days after its first collection, and could bring something else then."""
+        """Whether a day can be collected once more so many days after its first collection, and could bring something else then.
+
+        Not by itself where that would be paid for once more, nor where it may lie behind the end of a listing by then.
+        """
         reaches = self.look_back is None or self.look_back >= timedelta(days=days + 2)
-        return reaches and self.reads not in ("file", "append on sight")
+        is_sure = not (self.reads == "walk back" and self.query_cap)
+        return reaches and is_sure and not self.usd_per_post and self.reads not in ("file", "append on sight")
 
     def authors(self, section) -> list[tuple[str, ...]]:
         """The parts of each of `author_paths`; where a topic's ``section`` itself maps a column to ``author``, that one too."""
