@@ -189,6 +189,20 @@ def monitor(window: WindowOption, topic: TopicOption = None) -> None:
     _report(stage(params.topic_named(topic)[0], windows, settings=settings, params=params.monitor))
 
 
+@app.command("new-source")
+def new_source(
+    name: Annotated[str, typer.Argument(help="A module's name: small letters, digits, underscores.")],
+    package: Annotated[Path | None, typer.Option(help="A new folder for a package of its own; left out: into this checkout.")] = None,
+) -> None:
+    """Begin a source for another network: its module, its case in the contract's tests, its line in the registry."""
+    from groundswell import new_source as beginning
+
+    report = beginning.new_package(name, package) if package else beginning.new_source(name, project=load_settings().project)
+    _report(report)
+    for line in report["next"]:
+        typer.echo(f"Next: {line}", err=True)
+
+
 @app.command()
 def erase(
     author: Annotated[list[str] | None, typer.Option(help="SOURCE:ID, the platform's own id; may be given again.")] = None,

@@ -31,6 +31,8 @@ class Case:
 
     is_remote = True
     names_authors = True
+    is_simulated = True
+    """Whether groundswell.simulator has routes for it."""
     broken = ()
 
     def given_id(self, post_id):
@@ -221,7 +223,7 @@ class Replay(Case):
     """JSONL, because it can hold what CSV can't: lone surrogates."""
 
     name = "replay"
-    is_remote = False
+    is_remote = is_simulated = False
 
     def topic(self, home):
         columns = {"post_id": "number", "created_at": "when", "text": "said", "author": "by", "label": "mood", "url": "link"}

@@ -31,7 +31,7 @@ every_source = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name
 every_author = pytest.mark.parametrize("case", [case for case in CASES if case.names_authors], ids=lambda case: case.name)
 every_platform = pytest.mark.parametrize("case", [case for case in CASES if case.is_remote], ids=lambda case: case.name)
 every_past = pytest.mark.parametrize(
-    "case", [case for case in CASES if case.is_remote and not source_named(case.name).is_on_sight], ids=lambda case: case.name
+    "case", [case for case in CASES if case.is_simulated and not source_named(case.name).is_on_sight], ids=lambda case: case.name
 )
 """Platforms that can be asked for a past window; what a feed shows depends on when it is asked: test_rss has the like of these tests."""
 

@@ -1,0 +1,75 @@
+"""A new source as `new-source` writes it: it works, and keeps the contract, before anybody has touched it."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from groundswell.errors import UsageError
+from groundswell.new_source import new_package, new_source
+
+PROJECT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """What a source is added to: the code and the tests of sources."""
+    for folder in ("src/groundswell", "tests/sources"):
+        shutil.copytree(PROJECT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("pyproject.toml", "tests/simulated.py", "tests/conftest.py", "tests/waiting.py"):
+        shutil.copy(PROJECT / file, tmp_path / file)
+    return tmp_path
+
+
+def pytest_in(folder, *arguments, path):
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    return subprocess.run(command, cwd=folder, env={"PYTHONPATH": path, "PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False)
+
+
+def test_a_new_source_keeps_the_contract_as_it_is_written(checkout):
+    report = new_source("my_forum", project=checkout)
+    assert report["written"] == ["src/groundswell/sources/my_forum.py", "src/groundswell/sources/__init__.py", "tests/sources/cases.py"]
+    done = pytest_in(checkout, "tests/sources/test_contract.py", "-k", "my_forum or has_a_case", path="src")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+    assert "skipped" not in done.stdout
+
+
+def test_what_is_written_is_in_the_house_style(checkout):
+    new_source("my_forum", project=checkout)
+    for tool in (["check"], ["format", "--check"]):
+        command = [sys.executable, "-m", "ruff", *tool, "src/groundswell/sources", "tests/sources"]
+        done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("My-Forum", "expected a module's name"),
+        ("class", "expected a module's name"),
+        ("../up", "expected a module's name"),
+        ("", "expected a module's name"),
+        ("steam", "is there already"),
+    ],
+)
+def test_a_name_that_can_not_be_is_refused(tmp_path, name, message):
+    with pytest.raises(UsageError, match=message):
+        new_source(name, project=PROJECT)
+    with pytest.raises(UsageError, match=message):
+        new_package(name, tmp_path / "package")
+    assert not list(tmp_path.iterdir())
+
+
+def test_outside_a_checkout_it_says_what_to_do(tmp_path):
+    with pytest.raises(UsageError, match="expected a checkout of Groundswell .* --package FOLDER"):
+        new_source("my_forum", project=tmp_path)
+
+
+def test_nothing_that_is_there_is_written_over(checkout, tmp_path):
+    new_source("my_forum", project=checkout)
+    with pytest.raises(UsageError, match="my_forum.py is there already"):
+        new_source("my_forum", project=checkout)
+    with pytest.raises(UsageError, match="is not empty"):
+        new_package("my_forum", checkout)
