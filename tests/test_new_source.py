@@ -1,8 +1,10 @@
 """A new source as `new-source` writes it: it works, and keeps the contract, before anybody has touched it."""
 
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,21 @@ def test_what_is_written_is_in_the_house_style(checkout):
         command = [sys.executable, "-m", "ruff", *tool, "src/groundswell/sources", "tests/sources"]
         done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
+
+
+def test_a_package_of_its_own_keeps_the_contract_and_is_found(tmp_path):
+    """Installed as far as it takes to be found: its folder and its entry point on the path, as pip would leave them."""
+    folder = tmp_path / "package"
+    report = new_package("my_forum", folder)
+    assert [Path(path).name for path in report["written"]] == ["pyproject.toml", "README.md", "groundswell_my_forum.py", "test_contract.py"]
+    points = tomllib.loads((folder / "pyproject.toml").read_text())["project"]["entry-points"]["groundswell.sources"]
+    info = folder / "groundswell_my_forum-0.1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: groundswell-my-forum\nVersion: 0.1.0\n")
+    (info / "entry_points.txt").write_text("[groundswell.sources]\n" + "".join(f"{name} = {value}\n" for name, value in points.items()))
+    done = pytest_in(folder, path=f"{PROJECT / 'src'}:{folder}")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 25
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from groundswell.errors import ErasureError, ParamsError
 from groundswell.lake import Lake
 from groundswell.pseudonym import Pseudonyms, key_id
 from groundswell.schema import POST
+from groundswell.sources.contract import NOW
 from groundswell.sources.replay import ReplayTopic
 from groundswell.tombstones import Tombstones
 from groundswell.window import Window
-from tests.sources.test_contract import NOW
 
 DAY = Window.parse("2026-10-19")
 KEYS = ("the-first-key-of-the-tests", "the-second-key-of-the-tests")

@@ -70,7 +70,9 @@ def _require_name(name: str) -> None:
 
 def _filled(file: str, name: str) -> str:
     words = name.split("_")
-    return Template((_SCAFFOLD / f"{file}.txt").read_text(encoding="utf-8")).substitute(
+    template = (_SCAFFOLD / f"{file}.txt").read_text(encoding="utf-8")
+    template = template.replace("${case}", (_SCAFFOLD / "case.py.txt").read_text(encoding="utf-8"))
+    return Template(template).substitute(
         name=name, dashed="-".join(words), title=" ".join(words).capitalize(), class_name="".join(map(str.capitalize, words))
     )
 

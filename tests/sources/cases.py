@@ -12,7 +12,9 @@ from xml.sax.saxutils import escape
 import httpx2
 
 from groundswell.config import Topic
+from groundswell.sources import contract, source_named
 from groundswell.sources.bluesky import BlueskyTopic
+from groundswell.sources.contract import answer
 from groundswell.sources.gdelt import GdeltTopic
 from groundswell.sources.hackernews import HackerNewsTopic
 from groundswell.sources.mastodon import MastodonTopic, snowflake
@@ -21,30 +23,22 @@ from groundswell.sources.replay import ReplayTopic
 from groundswell.sources.rss import RssTopic
 from groundswell.sources.steam import SteamTopic
 from groundswell.sources.x import XTopic
+from tests.simulated import settings_at
 
 _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _DUBLIN_CORE = "http://purl.org/dc/elements/1.1/"
 
 
-class Case:
-    """What most platforms have in common."""
+class Case(contract.Case):
+    """A case of ours: the addresses and credentials of all platforms are those of the simulated ones."""
 
-    is_remote = True
-    names_authors = True
-    is_simulated = True
-    """Whether groundswell.simulator has routes for it."""
-    broken = ()
+    def settings(self, home):
+        return settings_at("http://platform.test", home)
 
-    def given_id(self, post_id):
-        """The id that the test gave a post, from the one that it has in the lake."""
-        return post_id
-
-    def arrives(self, text):
-        """What of a text its wire can carry."""
-        return text.replace("\ud83d", "\ufffd")
-
-    def transport(self, records, home):
-        return httpx2.MockTransport(lambda request: answer(self.body(records)))
+    @property
+    def is_past(self):
+        """Whether it is simulated, and can be asked for a past window: what a feed shows depends on when it is asked (see test_rss)."""
+        return self.is_simulated and not source_named(self.name).is_on_sight
 
 
 class HackerNews(Case):
@@ -391,11 +385,6 @@ CASES = (
     Gdelt(),
     Replay(),
 )
-
-
-def answer(body):
-    """A JSON answer; ASCII-escaped as real services do it, so that it can hold anything."""
-    return httpx2.Response(200, content=json.dumps(body).encode(), headers={"content-type": "application/json"})
 
 
 def as_csv(rows, delimiter=","):

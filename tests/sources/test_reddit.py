@@ -14,10 +14,10 @@ from groundswell.errors import AccessRefused, OutOfReach, ParamsError, RateLimit
 from groundswell.http import Http
 from groundswell.lake import Lake
 from groundswell.sources.base import Reading, Recheck
+from groundswell.sources.contract import answer
 from groundswell.sources.reddit import SOURCE, RedditTopic
 from groundswell.window import Window, parse_windows
 from tests.simulated import plan_faults, platforms, settings_at
-from tests.sources.cases import answer
 
 DAY = Window.parse("2026-10-19")
 START = int(DAY.start.timestamp())

@@ -13,10 +13,10 @@ from groundswell.errors import AccessRefused, ParamsError, QuotaSpent, RateLimit
 from groundswell.http import Http
 from groundswell.lake import Lake
 from groundswell.sources.base import Reading, Recheck
+from groundswell.sources.contract import answer
 from groundswell.sources.x import SOURCE, XTopic, written_at
 from groundswell.window import Window, parse_windows
 from tests.simulated import plan_faults, platforms, settings_at
-from tests.sources.cases import answer
 
 DAY = Window.parse("2026-10-19")
 EVENING = datetime(2026, 10, 20, 18, tzinfo=UTC)
