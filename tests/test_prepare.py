@@ -346,3 +346,30 @@ def test_whatever_comes_in_no_rule_is_broken(wild, tmp_path_factory):
     assert {row["label_provenance"] for row in splits["train"]} <= {"human", "dataset", "native"}
     gone = sum(report["dropped"].values()) + sum(sum(counts.values()) for counts in report["left_out_of_splits"].values())
     assert len(posts) == sum(report["rows"].values()) + gone
+
+
+def test_of_too_many_labelled_posts_the_same_ones_are_taken_and_peoples_labels_first(tmp_path):
+    native = [{**row, "post_id": f"n{row['post_id']}", "text": row["text"] + " again", "label_provenance": "native"} for row in usual(seed=2)]
+    weak = [{**row, "post_id": f"w{row['post_id']}", "label_provenance": "weak"} for row in usual(seed=3)]
+    silent = [{**row, "post_id": f"s{row['post_id']}", "label": None, "label_provenance": None} for row in usual(seed=4)]
+    later = {**silent[0], "created_at": silent[0]["created_at"] + timedelta(days=1)}
+    report, splits = run(tmp_path / "cut", [*usual(), *native, *weak, *silent, later], max_rows=150)
+    assert (report["posts"], report["dropped"]["beyond_max_rows"]) == (480, 210)
+    assert (report["dropped"]["unlabelled"], report["dropped"]["repeated_post"]) == (120, 1)
+    taken = Counter(row["label_provenance"] for rows in splits.values() for row in rows)
+    assert taken["human"] == 120 and set(taken) == {"human", "native"}
+    again, rows = run(tmp_path / "again", [*weak, *native, later, *silent, *usual()], max_rows=150)
+    assert rows == splits
+
+
+def test_every_post_is_counted_once_whatever_becomes_of_it(tmp_path):
+    edited = post(5, 3, "words that came later", None, edited_at=FIRST + timedelta(days=3))
+    notes = [
+        {"source": "replay", "topic": "games", "post_id": post_id, "label": "positive", "label_provenance": "human", "labelled_at": FIRST}
+        for post_id in ("5", "700", "nobody's")
+    ]
+    report, splits = run(tmp_path, [*usual(), edited, post(700, 2, "a quiet river", None), post(701, 2, "copper", None)], notes)
+    dropped = report["dropped"]
+    assert (report["posts"], dropped["repeated_post"], dropped["unlabelled"], dropped["annotation_without_post"]) == (122, 1, 1, 1)
+    rows = {row["post_id"]: row for rows in splits.values() for row in rows}
+    assert rows["5"]["text"] == "words that came later" and rows["700"]["label"] == 2

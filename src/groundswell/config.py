@@ -131,6 +131,7 @@ class PrepareParams(Section):
     min_rows_per_class: int = Field(20, ge=1)
     train_provenances: list[Literal[PROVENANCES]] = ["human", "dataset", "native"]
     languages: list[str] = []  # empty: all
+    max_rows: int = Field(300_000, ge=1)  # of more labelled posts so many are taken, those labelled by people and data sets first
     max_length: int = Field(96, ge=8, le=512)
     seed: int = 1
 

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import compress
-from operator import itemgetter
 from pathlib import Path
 
 import pyarrow as pa
@@ -28,13 +27,13 @@ from groundswell.language import languages, primary
 from groundswell.rows import described
 from groundswell.schema import EXAMPLE, JUDGING_PROVENANCES, LABELS
 from groundswell.splits import SPLITS, assign, boundaries, leaked, shuffled
+from groundswell.survey import chosen_annotations, chosen_posts, survey
 from groundswell.text import TEXT_VERSION, normalise, skeleton
 from groundswell.tokens import TOKENS, cut, encode, vocabulary_sha256
 
 logger = logging.getLogger(__name__)
 
 _HYGIENE = HygieneParams()
-_COLUMNS = ("source", "post_id", "author", "created_at", "edited_at", "text", "lang", "label", "label_provenance")
 _SECONDS = {"day": 86_400, "hour": 3_600}
 
 
@@ -60,8 +59,13 @@ def prepare(topic: str, *, settings: Settings, params: PrepareParams, hygiene: H
     valid, labels = lake.partitions("valid", topic=topic), lake.partitions("labels", topic=topic)
     read = _described_partitions(lake, valid, labels)
     dropped: Counter[str] = Counter()
-    posts = _posts(lake, valid, topic, dropped)
-    rows, disputes = _labelled(topic, posts, _annotations(lake, labels, topic), params, dropped)
+    seen = survey(lake, valid, labels, training=params.train_provenances, most=params.max_rows)
+    if not seen.posts:
+        raise DatasetError(f"topic {topic!r}: the lake holds no valid posts ({len(valid)} partitions): collect and validate some windows first")
+    dropped.update(repeated_post=seen.repeated, unlabelled=seen.unlabelled, beyond_max_rows=seen.beyond_most)
+    dropped["annotation_without_post"] = seen.annotations_without_post
+    annotations = chosen_annotations(lake, labels, seen.chosen)
+    rows, disputes = _labelled(topic, chosen_posts(lake, valid, seen.chosen), annotations, params, dropped)
     rows = _clean(rows, params, hygiene, dropped)
     rows, disputes["texts_with_two_labels"] = _without_outvoted(rows, dropped)
     keyings = _keyings(rows, params)
@@ -74,7 +78,7 @@ def prepare(topic: str, *, settings: Settings, params: PrepareParams, hygiene: H
         "topic": topic,
         "partitions": read,
         "windows": sorted({partition.window.key for partition in valid}),
-        "sources": dict(sorted(Counter(post["source"] for post in posts).items())),
+        "sources": seen.sources,
         "splits": {name: described(tables[name]) for name in SPLITS},
         "boundaries": starts,
         "text_version": TEXT_VERSION,
@@ -89,7 +93,7 @@ def prepare(topic: str, *, settings: Settings, params: PrepareParams, hygiene: H
     report = {
         "stage": "prepare",
         "topic": topic,
-        "posts": len(posts),
+        "posts": seen.posts,
         "rows": {name: tables[name].num_rows for name in SPLITS},
         "splits": manifest["splits"],
         "boundaries": starts,
@@ -110,40 +114,9 @@ def _described_partitions(lake: Lake, valid: list[Partition], labels: list[Parti
     return {**lake.manifest(valid), **{f"labels/{key}": value for key, value in lake.manifest(labels).items()}}
 
 
-def _posts(lake: Lake, partitions: list[Partition], topic: str, dropped: Counter) -> list[dict]:
-    """Every post once, in its latest form, with the ``opinions`` that came along with that text; `DatasetError` when there is none."""
-    forms: dict[tuple[str, str], list[tuple]] = {}
-    for partition in partitions:
-        for post in lake.read(partition).select(list(_COLUMNS)).to_pylist():
-            age = (post["edited_at"] or post["created_at"], partition.window.start, repr(post))
-            forms.setdefault((post["source"], post["post_id"]), []).append((age, post))
-    if not forms:
-        raise DatasetError(f"topic {topic!r}: the lake holds no valid posts ({len(partitions)} partitions): collect and validate some windows first")
-    dropped["repeated_post"] = sum(map(len, forms.values())) - len(forms)
-    logger.info("%s: %d posts in %d partitions", topic, len(forms), len(partitions))
-    return [_latest(sorted(seen, key=itemgetter(0))) for seen in forms.values()]
-
-
-def _latest(forms: list[tuple]) -> dict:
-    latest = forms[-1][1]
-    same = [post for _, post in forms if post["text"] == latest["text"] and post["label"] is not None]
-    return {**latest, "opinions": [(post["label"], post["label_provenance"]) for post in same]}
-
-
-def _annotations(lake: Lake, partitions: list[Partition], topic: str) -> dict[tuple[str, str], list[tuple[str, str]]]:
-    """(source, post id) → what annotators said of it: (label word, provenance)."""
-    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for partition in partitions:
-        for note in lake.read(partition).to_pylist():
-            found.setdefault((note["source"], note["post_id"]), []).append((note["label"], note["label_provenance"]))
-    logger.info("%s: annotations of %d posts in %d partitions", topic, len(found), len(partitions))
-    return found
-
-
 def _labelled(topic: str, posts: list[dict], annotations: dict, params: PrepareParams, dropped: Counter) -> tuple[list[Row], dict[str, int]]:
     """The posts with a label that may be used, and how often opinions on one post differed."""
-    said = [post["opinions"] + annotations.pop((post["source"], post["post_id"]), []) for post in posts]
-    dropped["annotation_without_post"] = sum(map(len, annotations.values()))
+    said = [post["opinions"] + annotations.get((post["source"], post["post_id"]), []) for post in posts]
     require_provenances(provenance for opinions in said for _, provenance in opinions)
     word_of = mapped((word for opinions in said for word, _ in opinions), params.label_map)
     usable = {*params.train_provenances, *JUDGING_PROVENANCES}
