@@ -39,6 +39,7 @@ def settings_at(url, home):
         home=home,
         pseudonym_key=KEY,
         hackernews_url=f"{url}/hackernews",
+        hackernews_items_url=f"{url}/hackernews",
         steam_url=f"{url}/steam",
         reddit_url=f"{url}/reddit",
         reddit_token_url=f"{url}/reddit/api/v1/access_token",

@@ -124,6 +124,8 @@ def made(tmp_path_factory):
     seal("games", settings=settings)
     corrected(settings)
     settings.report("evaluate", "games").parent.mkdir(parents=True, exist_ok=True)
+    killed = lake.storage.root / older.name.replace("part-0.parquet", ".part-0.parquet.4194305")
+    killed.write_text(f"half a file of a process that is gone: {PHRASE}")
     settings.report("evaluate", "games").write_text(json.dumps({"example": planted(DAYS[0].start.toordinal())}))
     return settings
 
@@ -153,7 +155,10 @@ def test_every_byte_is_clean_and_a_backfill_brings_nothing_back(settings):
     assert sum(receipt["stores"]["datasets"]["games"]["rows_removed"].values()) > 5
     assert receipt["stores"]["versions"]["objects_removed"] > 8
     assert receipt["stores"]["serving"] == {"games": {"caches": "forgotten", "corrections": 2}}
-    assert receipt["stores"]["files"]["removed"] == ["reports/evaluate/games.json"]
+    assert receipt["stores"]["files"]["removed"] == [
+        "reports/evaluate/games.json",
+        f"lake/valid/source=hackernews/topic=games/date={DAYS[0].key}/.part-0.parquet.4194305",
+    ]
     assert [one["dataset_md5"] for one in receipt["stores"]["sealed_again"]] == [directory_md5(settings.dataset("games"))]
     reports = backfilled(settings)
     assert reports["dropped"] == {"erased": 24}

@@ -29,6 +29,8 @@ STAGES = (
     "verify",
     "monitor",
     "erase",
+    "takedown",
+    "retain",
 )
 WITHOUT_PARAMS = ("coverage", "impact", "seal", "verify", "erase")
 HEAVY = ("torch", "transformers", "mlflow", "evidently", "great_expectations", "dvc", "sklearn", "pandas", "datasets", "airflow", "onnxruntime")

@@ -220,6 +220,32 @@ def erase(
 
 
 @app.command()
+def takedown(topic: TopicOption = None) -> None:
+    """Ask the platforms whether posts of the last days are still there, and erase those that are gone."""
+    settings, params = _configured()
+    from groundswell.erase import erase as erasing
+    from groundswell.erasure.subjects import Subject
+    from groundswell.seal import seal as sealing
+    from groundswell.takedown import takedown as stage
+
+    def erase_posts(gone: dict[str, list[str]]) -> dict:
+        subjects = [Subject("post", source, post_id) for source, ids in gone.items() for post_id in ids]
+        return erasing(subjects, settings=settings, now=_now(), seal=lambda each: sealing(each, settings=settings))
+
+    name, wanted = params.topic_named(topic)
+    _report(stage(name, wanted, settings=settings, params=params.takedown, collect=params.collect, now=_now(), erase=erase_posts))
+
+
+@app.command()
+def retain(topic: TopicOption = None) -> None:
+    """Remove the partitions of a topic that are older than their layer may keep."""
+    settings, params = _configured()
+    from groundswell.retain import retain as stage
+
+    _report(stage(params.topic_named(topic)[0], settings=settings, params=params.retain, now=_now()))
+
+
+@app.command()
 def leaks(
     file: Annotated[Path, typer.Argument(help="CSV, TSV, JSONL or Parquet.")],
     columns: Annotated[str, typer.Option(help="What the columns are, in order or by name: id,entity,label,text")],

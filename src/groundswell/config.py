@@ -198,6 +198,23 @@ class MonitorParams(Section):
     seed: int = 1
 
 
+class TakedownParams(Section):
+    posts_per_run: int = Field(1000, ge=1)  # a source and run
+    days: int = Field(30, ge=1)
+    """How old a window may be whose posts are still asked about."""
+    max_gone_share: Share = 0.5
+    """More than this share of the asked posts gone is an outage, not a deletion: nothing is erased."""
+
+
+class RetainParams(Section):
+    """How many days after its end a window stays in a layer; 0: for ever."""
+
+    raw_days: int = Field(0, ge=0)
+    valid_days: int = Field(0, ge=0)
+    quarantine_days: int = Field(0, ge=0)
+    labels_days: int = Field(0, ge=0)
+
+
 class Params(Section):
     """The whole of params.yaml."""
 
@@ -214,6 +231,8 @@ class Params(Section):
     judge: JudgeParams = JudgeParams()
     promote: PromoteParams = PromoteParams()
     monitor: MonitorParams = MonitorParams()
+    takedown: TakedownParams = TakedownParams()
+    retain: RetainParams = RetainParams()
 
     def topic_named(self, name: str | None) -> tuple[str, Topic]:
         """The topic called ``name`` (None: the default one); `UnknownName` with the nearest one that exists."""
@@ -242,6 +261,8 @@ class Settings(BaseSettings):
     pseudonym_keys_before: SecretStr = SecretStr("")
     """The keys that were in use before, the latest first, between commas: erasure and tombstones know authors by every one of them."""
     hackernews_url: str = "https://hn.algolia.com"
+    hackernews_items_url: str = "https://hacker-news.firebaseio.com"
+    """Single Hacker News items, for asking whether they are still there."""
     steam_url: str = "https://api.steampowered.com"
     reddit_url: str = "https://oauth.reddit.com"
     reddit_token_url: str = "https://www.reddit.com/api/v1/access_token"

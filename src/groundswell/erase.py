@@ -20,13 +20,13 @@ from groundswell.config import Settings
 from groundswell.erasure import datasets, models, objects, receipts, serving
 from groundswell.erasure import lake as layers
 from groundswell.erasure.subjects import Subject, Targets, digest_of
-from groundswell.erasure.sweep import REMADE, is_remade, needles_of, sweep
+from groundswell.erasure.sweep import REMADE, half_written, is_remade, needles_of, sweep
 from groundswell.errors import ErasureError, UnknownName, UsageError, nearest
 from groundswell.examples import SPLITS
 from groundswell.lake import Lake
 from groundswell.sources import known
 from groundswell.tombstones import Tombstones
-from groundswell.versions import directory_md5, versions_of
+from groundswell.versions import directory_md5, has_versions, versions_of
 
 log = logging.getLogger(__name__)
 
@@ -193,18 +193,19 @@ class _Job:
 
     def _remove_remade(self, needles: list[bytes]) -> list[str]:
         _, holding = sweep(self.settings.root, needles, below=REMADE)
-        for path in holding:
-            path.unlink(missing_ok=True)
-        return list(map(self._place, holding))
+        return self._unlinked([*holding, *half_written(self.settings.root)])
 
     def _left(self, needles: list[bytes]) -> dict:
         """What every byte under home says after all: what was made meanwhile goes too, the rest is for a person."""
         looked, holding = sweep(self.settings.root, needles)
-        mine = [path for path in holding if is_remade(self.settings.root, path)]
-        for path in mine:
+        removed = self._unlinked([path for path in holding if is_remade(self.settings.root, path)])
+        left = [self._place(path) for path in holding if path.exists()]
+        return {"looked_at": looked, "looked_for": len(needles), "removed_at_last": removed, "left": left}
+
+    def _unlinked(self, paths: list[Path]) -> list[str]:
+        for path in paths:
             path.unlink(missing_ok=True)
-        left = [self._place(path) for path in holding if path not in mine]
-        return {"looked_at": looked, "looked_for": len(needles), "removed_at_last": list(map(self._place, mine)), "left": left}
+        return list(map(self._place, paths))
 
     def _place(self, path: Path) -> str:
         return path.relative_to(self.settings.root).as_posix()
@@ -217,8 +218,7 @@ class _Job:
     @contextmanager
     def _versions(self):
         """DVC's cache and remote, locked; None where nothing was ever sealed."""
-        is_there = any((self.settings.root / name).exists() for name in ("dvc-cache", "dvc-remote"))
-        if not is_there and not self.settings.dvc_remote:
+        if not has_versions(self.settings):
             yield None
             return
         with versions_of(self.settings) as versions:

@@ -214,6 +214,11 @@ def pointer_text(path: Path, version: Version) -> str:
     return f"outs:\n- md5: {version.md5}\n  size: {version.size}\n  nfiles: {version.files}\n  hash: md5\n  path: {path.name}\n"
 
 
+def has_versions(settings) -> bool:
+    """Whether anything was ever sealed into cache or remote, or a remote elsewhere is set."""
+    return bool(settings.dvc_remote) or any((settings.root / name).exists() for name in ("dvc-cache", "dvc-remote"))
+
+
 @contextmanager
 def versions_of(settings) -> Iterator[Versions]:
     """`Versions` of the project of ``settings``, one process at a time (others wait). `VersionError` for whatever DVC says.

@@ -14,7 +14,7 @@ def tasks(read, dag):
 
 def test_every_file_reads_without_an_error(read):
     assert read["errors"] == {}
-    assert set(read["dags"]) == {path.stem for path in (PROJECT / "dags").glob("*.py")} == {"collect", "monitor", "recollect", "retrain"}
+    assert set(read["dags"]) == {path.stem for path in (PROJECT / "dags").glob("*.py")} == {"collect", "monitor", "recollect", "retrain", "takedown"}
 
 
 def test_reading_is_quick_and_light(read):
@@ -22,7 +22,7 @@ def test_reading_is_quick_and_light(read):
     assert all(seconds < 2 for seconds in read["seconds"].values()), read["seconds"]
 
 
-@pytest.mark.parametrize("dag", ["collect", "monitor", "recollect", "retrain"])
+@pytest.mark.parametrize("dag", ["collect", "monitor", "recollect", "retrain", "takedown"])
 def test_a_dag_has_a_runbook_and_never_catches_up(read, dag):
     assert "### When it fails" in read["dags"][dag]["doc"]
     assert read["dags"][dag]["catchup"] is False
@@ -88,3 +88,10 @@ def test_windows_are_hours_by_params_and_outside_the_demo_time_goes_on(tmp_path)
     found = read_dags(tmp_path, GROUNDSWELL_PARAMS=str(tmp_path / "params.yaml"), GROUNDSWELL_IS_DEMO="false")["dags"]["collect"]
     assert found["key_format"] == "%Y-%m-%dT%H"
     assert found["end_date"] is None
+
+
+def test_takedown_erases_and_then_removes_what_is_too_old_one_at_a_time(read):
+    found = tasks(read, "takedown")
+    assert found["topic.retain"]["upstream"] == ["topic.takedown"]
+    assert {task["pool"] for task in found.values()} == {"seal"}
+    assert read["dags"]["takedown"]["max_active_runs"] == 1

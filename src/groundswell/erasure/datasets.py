@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from groundswell.errors import DatasetError
@@ -25,14 +26,14 @@ def clean(folder: Path, changed: dict[Partition, dict], tombstones: Tombstones) 
     """Rows taken out of each split. ``changed``: what `erasure.lake.clean` did, for the manifest to name the lake as it is now."""
     tables = {split: _read(folder / f"{split}.parquet") for split in SPLITS}
     masks = {split: tombstones.kept(table) for split, table in tables.items()}
-    removed = {split: pa.compute.sum(pa.compute.invert(masks[split])).as_py() or 0 for split, table in tables.items()}
+    removed = {split: pc.sum(pc.invert(masks[split])).as_py() or 0 for split, table in tables.items()}
     manifest = read_manifest(folder)
     topic = manifest["topic"]
     partitions = _renewed(manifest["partitions"], {partition: found for partition, found in changed.items() if partition.topic == topic})
     if not any(removed.values()) and partitions == manifest["partitions"]:
         return removed
     kept = _regrouped({split: table.filter(masks[split]) for split, table in tables.items()})
-    gone = Counter(source for split, table in tables.items() for source in table.filter(pa.compute.invert(masks[split])).column("source").to_pylist())
+    gone = Counter(source for split, table in tables.items() for source in table.filter(pc.invert(masks[split])).column("source").to_pylist())
     sources = {source: max(0, rows - gone[source]) for source, rows in manifest.get("sources", {}).items()}
     splits = {split: {**manifest["splits"].get(split, {}), **described(kept[split])} for split in SPLITS}
     with replacing_folder(folder) as beside:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from groundswell.erasure.subjects import Targets
 from groundswell.lake import LAYERS, Lake, Partition
@@ -25,9 +26,8 @@ def find(lake: Lake, targets: Targets, sources: list[str], tombstones: Tombstone
     Learns their posts and texts, authors' layers first: labels name posts only.
     """
     found: Counter = Counter({layer: 0 for layer in LAYERS})
-    for partition in _partitions(lake, sources):
-        table = lake.read(partition)
-        rows = table.filter(pa.compute.or_(targets.mask(table, partition.source), pa.compute.invert(tombstones.kept(table, partition.source))))
+    for partition, table in _tables(lake, sources):
+        rows = table.filter(pc.or_(targets.mask(table, partition.source), pc.invert(tombstones.kept(table, partition.source))))
         targets.learn(rows, partition.source)
         found[partition.layer] += rows.num_rows
         if rows.num_rows and "text" in rows.column_names:
@@ -40,13 +40,13 @@ def clean(lake: Lake, targets: Targets, sources: list[str], tombstones: Tombston
 
     Learns the posts once more: some may have come since they were looked for.
     """
+    touched = {}
+    for partition, table in _tables(lake, sources):
+        if not tombstones.without(table, partition.source).equals(table):
+            targets.learn(table.filter(pc.invert(tombstones.kept(table, partition.source))), partition.source)
+            touched[partition] = lake.describe(partition)
     changed = {}
-    for partition in _partitions(lake, sources):
-        table = lake.read(partition)
-        if tombstones.without(table, partition.source).equals(table):
-            continue
-        targets.learn(table.filter(pa.compute.invert(tombstones.kept(table, partition.source))), partition.source)
-        before = lake.describe(partition)
+    for partition, before in touched.items():
         removed = tombstones.clean(lake, partition)
         changed[partition] = {"removed": removed, "before": before, "after": lake.describe(partition)}
         log.info("%s/%s: %d rows erased", partition.layer, partition.key, removed)
@@ -60,17 +60,24 @@ def count(lake: Lake, sources: list[str]) -> int:
 
 def texts_of_others(lake: Lake, targets: Targets, texts: set[str]) -> set[str]:
     """Those of ``texts`` that somebody else has written too: no trace of the erased, and in rows that stay."""
+    others: set[str] = set()
     if not texts:
-        return set()
-    wanted, others = pa.array(sorted(texts), pa.string()), set()
+        return others
+    wanted = pa.array(sorted(texts), pa.string())
     for layer in ("raw", "valid"):
         for partition in lake.partitions(layer):
-            table = lake.read(partition)
-            theirs = targets.posts.get(partition.source, set())
-            same = table.filter(pa.compute.is_in(table.column("text"), value_set=wanted))
-            pairs = zip(same.column("post_id").to_pylist(), same.column("text").to_pylist(), strict=True)
-            others |= {text for post_id, text in pairs if post_id not in theirs}
+            for batch in lake.batches(partition, ["post_id", "text"]):
+                same = batch.filter(pc.is_in(batch.column("text"), value_set=wanted))
+                theirs = targets.posts.get(partition.source, set())
+                others.update(row["text"] for row in same.to_pylist() if row["post_id"] not in theirs)
     return others
+
+
+def _tables(lake: Lake, sources: list[str]) -> Iterator[tuple[Partition, pa.Table]]:
+    """The rows of every partition, a row group at a time."""
+    for partition in _partitions(lake, sources):
+        for batch in lake.batches(partition):
+            yield partition, pa.Table.from_batches([batch])
 
 
 def _partitions(lake: Lake, sources: list[str]) -> Iterator[Partition]:

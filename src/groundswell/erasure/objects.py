@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterator
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from groundswell.erasure.subjects import Targets
@@ -29,7 +30,7 @@ def find(versions: Versions, targets: Targets) -> int:
         looked += 1
         if "author" in table.column_names and "post_id" in table.column_names:
             for source in targets.sources:
-                own = table.filter(pa.compute.equal(table.column("source"), source))
+                own = table.filter(pc.equal(table.column("source"), source))
                 targets.learn(own.filter(targets.mask(own, source)), source)
     return looked
 

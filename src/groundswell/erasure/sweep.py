@@ -11,6 +11,7 @@ import gzip
 import io
 import json
 import os
+import re
 import sqlite3
 import zipfile
 import zlib
@@ -31,8 +32,10 @@ _SHORTEST_TEXT = 24
 """A shorter text is somebody else's too, sooner or later."""
 _SHORTEST_NATIVE = 8
 """Shorter ones are in other numbers by chance."""
-_LEFT_OUT = ("lake", "dvc-cache", "dvc-remote")
-"""Searched row by row by their own steps: by md5, and under the lake's lock."""
+_BY_ROWS = re.compile(r"lake/(.+/)?part-0\.parquet|dvc-(cache|remote)/files/md5/../[0-9a-f]{30}(\.dir)?")
+"""Files that their own steps look through row by row: under the lake's lock, and by md5."""
+_HALF_WRITTEN = re.compile(r"\..+\.(\d+)")
+"""`files.replacing` and the lake: what is being written by a process of that number."""
 
 
 def needles_of(texts: Iterable[str], natives: Iterable[str]) -> list[bytes]:
@@ -43,25 +46,33 @@ def needles_of(texts: Iterable[str], natives: Iterable[str]) -> list[bytes]:
     return list(dict.fromkeys(spelling.encode("utf-8", "surrogatepass") for spelling in spelt))
 
 
-def sweep(home: Path, needles: list[bytes], *, below: Iterable[str] | None = None) -> tuple[int, list[Path]]:
+def sweep(home: Path, needles: list[bytes], *, below: Iterable[str] = ("",)) -> tuple[int, list[Path]]:
     """How many files under ``home`` (or only these folders ``below`` it) were looked at, and those that hold one of ``needles``."""
-    skipped, looked, found = {home / name for name in _LEFT_OUT}, 0, []
-    for root in [home / name for name in below] if below is not None else [home]:
-        for folder, folders, names in os.walk(root):
-            folders[:] = sorted(name for name in folders if Path(folder, name) not in skipped)
-            for path in (Path(folder, name) for name in sorted(names)):
-                if path.is_symlink() or not path.is_file():
-                    continue
-                looked += 1
-                if any(needle in part for part in contents(path) for needle in needles):
-                    found.append(path)
+    looked, found = 0, []
+    for path in (path for name in below for path in _files(home / name)):
+        if _BY_ROWS.fullmatch(path.relative_to(home).as_posix()):
+            continue
+        looked += 1
+        if any(needle in part for part in contents(path) for needle in needles):
+            found.append(path)
     return looked, found
 
 
+def half_written(home: Path) -> list[Path]:
+    """What processes that are gone left half-written: Parquet without its end can't be looked into, and nobody needs it."""
+    found = ((path, _HALF_WRITTEN.fullmatch(path.name)) for path in _files(home))
+    return [path for path, match in found if match and not Path("/proc", match[1]).exists()]
+
+
 def is_remade(home: Path, path: Path) -> bool:
-    """Whether a stage makes the file again, or it is what a killed process left half-written: it may go."""
-    parts = path.relative_to(home).parts
-    return parts[0] in REMADE or any(part.startswith(".") and part.rpartition(".")[2].isdigit() for part in parts)
+    """Whether a stage makes the file again: it may go."""
+    return path.relative_to(home).parts[0] in REMADE
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(root):
+        folders.sort()
+        yield from (path for path in (Path(folder, name) for name in sorted(names)) if path.is_file() and not path.is_symlink())
 
 
 def contents(path: Path) -> Iterator[bytes]:
@@ -99,14 +110,15 @@ def unpacked(raw: bytes) -> Iterator[bytes]:
 
 
 def _cells(raw: bytes) -> Iterator[bytes]:
-    """The strings of a Parquet file, a column at a time; its footer."""
+    """The values of a Parquet file, a row group and column at a time; its footer."""
     try:
         file = pq.ParquetFile(io.BytesIO(raw))
         yield b"\0".join(value for pair in (file.metadata.metadata or {}).items() for value in pair)
-        for name in file.schema_arrow.names:
-            values = file.read(columns=[name]).column(0).to_pylist()
-            yield "\0".join(str(value) for value in values if value is not None).encode("utf-8", "surrogatepass")
-    except (pa.ArrowException, UnicodeDecodeError, OSError):
+        for group in range(file.num_row_groups):
+            for column in file.read_row_group(group).columns:
+                for chunk in column.chunks:
+                    yield from (buffer.to_pybytes() for buffer in chunk.buffers() if buffer is not None)
+    except (pa.ArrowException, OSError):
         return
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from groundswell.simulator.content import Post, shown
+from groundswell.simulator.content import TOPICS, Post, lookup, shown
 from groundswell.simulator.settings import SimulatorSettings
 
 HITS_PER_QUERY = 1000
@@ -21,7 +21,7 @@ _MOST_DAYS = 400
 
 
 def router(settings: SimulatorSettings) -> APIRouter:
-    """``GET /hackernews/api/v1/search_by_date``."""
+    """``GET /hackernews/api/v1/search_by_date`` and ``/hackernews/v0/item/ID.json``."""
     routes = APIRouter(prefix="/hackernews")
 
     @routes.get("/api/v1/search_by_date")
@@ -33,7 +33,22 @@ def router(settings: SimulatorSettings) -> APIRouter:
         posts = list(_matching(settings, topic, bounds, _kinds(tags))) if topic else []
         return _page(posts, query, min(max(1, hitsPerPage), HITS_PER_QUERY), max(0, page))
 
+    @routes.get("/v0/item/{number}.json")
+    def item(number: int):
+        """As Firebase says it: a deleted item keeps its id and loses its text, one that never was is null."""
+        for topic in TOPICS:
+            if post := lookup(settings, "hackernews", topic, number):
+                return _item(post)
+            if lookup(settings.model_copy(update={"now": None}), "hackernews", topic, number):
+                return {"deleted": True, "id": number, "type": "comment"}
+        return JSONResponse(None)
+
     return routes
+
+
+def _item(post: Post) -> dict:
+    words = {"by": post.author, "id": post.post_id, "text": post.text, "time": post.created, "type": _kind(post)}
+    return words | ({"title": post.text, "score": post.numbers["points"]} if post.numbers["is_story"] else {})
 
 
 def _kinds(tags: str) -> set[str]:

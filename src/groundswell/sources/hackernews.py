@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from urllib.parse import quote
 
 from groundswell.config import Section
 from groundswell.errors import SourceError
-from groundswell.sources.base import Found, Reading, Source, moment, whole, word
+from groundswell.sources.base import Found, Reading, Recheck, Source, moment, whole, word
 
 HITS_PER_QUERY = 1000
 KINDS = ("story", "comment")
@@ -104,6 +105,17 @@ def _text(hit: dict) -> str | None:
     return "\n".join(part for part in parts if isinstance(part, str) and part) or None
 
 
+def gone(recheck: Recheck) -> Iterator[str]:
+    """Those of the posts that are deleted, dead (killed by moderators) or not there: an item each, the search forgets late or never."""
+    for post_id in recheck.post_ids:
+        address = f"{recheck.settings.hackernews_items_url.rstrip('/')}/v0/item/{quote(post_id, safe='')}.json"
+        item = recheck.http.ask(address).value
+        if item is not None and (not isinstance(item, dict) or str(item.get("id")) != post_id):
+            raise SourceError("hackernews: expected an item or null, found something else: is GROUNDSWELL_HACKERNEWS_ITEMS_URL the items' address?")
+        if item is None or item.get("deleted") or item.get("dead"):
+            yield post_id
+
+
 SOURCE = Source(
     name="hackernews",
     version=1,
@@ -113,4 +125,5 @@ SOURCE = Source(
     page_size=HITS_PER_QUERY,
     query_cap=HITS_PER_QUERY,
     requests_per_minute=166,
+    gone=gone,
 )

@@ -1,0 +1,103 @@
+"""takedown: posts that their platform no longer shows go from here too.
+
+Reads which posts ``lake/raw`` has of a topic's last days, and asks the platforms that can be asked (`Source.gone`) about some of them each
+run: another part every day, until all had their turn. What is gone is erased as single posts, by `groundswell.erase`. Writes a report. Refuses
+to believe a platform that calls more than ``max_gone_share`` of the posts gone: an outage looks like that, and an erasure can't be undone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from groundswell.config import CollectParams, Settings, TakedownParams, Topic
+from groundswell.errors import ErasureError, SourceError
+from groundswell.files import write_json
+from groundswell.http import Http
+from groundswell.lake import Lake
+from groundswell.sources import source_named
+from groundswell.sources.base import Recheck
+from groundswell.tombstones import Tombstones
+
+if TYPE_CHECKING:
+    from httpx2 import BaseTransport
+
+log = logging.getLogger(__name__)
+
+Erase = Callable[[dict[str, list[str]]], dict]
+"""Erases posts, source → ids, and gives the receipt: `groundswell.erase.erase`, given by the caller, for stages do not import each other."""
+
+_FEWEST = 20
+"""Of fewer posts a share says nothing."""
+
+
+def takedown(
+    name: str,
+    topic: Topic,
+    *,
+    settings: Settings,
+    params: TakedownParams,
+    collect: CollectParams,
+    now: datetime,
+    erase: Erase,
+    transport: BaseTransport | None = None,
+) -> dict:
+    """Ask about posts of the topic called ``name``, erase what is gone; the report counts both, a source each.
+
+    A source that fails does not keep the others from being asked and erased; its `SourceError` is raised at the end.
+    """
+    asked: dict[str, dict] = {}
+    gone: dict[str, list[str]] = {}
+    failures: list[Exception] = []
+    with Http(attempts=collect.attempts, longest_wait_seconds=collect.longest_wait_seconds, transport=transport) as http:
+        for source in topic.sources:
+            try:
+                asked[source], gone[source] = _ask(source, name, topic, settings, params, now, http)
+            except (SourceError, ErasureError) as error:
+                asked[source] = {"error": type(error).__name__}
+                failures.append(error)
+    found = {source: ids for source, ids in gone.items() if ids}
+    receipt = erase(found) if found else None
+    report = {"stage": "takedown", "topic": name, "day": now.date().isoformat(), "sources": asked, "receipt": receipt and receipt["receipt"]}
+    write_json(report, settings.report("takedown", name, report["day"]))
+    log.info("%s: %d posts are gone upstream", name, sum(map(len, found.values())))
+    if failures:
+        raise failures[0]
+    return report
+
+
+def _ask(source: str, name: str, topic: Topic, settings: Settings, params: TakedownParams, now: datetime, http: Http) -> tuple[dict, list[str]]:
+    network = source_named(source)
+    if network.gone is None:
+        return {"asked": 0, "note": "the platform can't be asked"}, []
+    if missing := [each for each in network.needs if not getattr(settings, each)]:
+        return {"asked": 0, "note": f"{', '.join(f'GROUNDSWELL_{each.upper()}' for each in missing)} is not set"}, []
+    known = _post_ids(settings, source, name, now - timedelta(days=params.days))
+    chosen = todays(known, params.posts_per_run, now)
+    gone = list(network.gone(Recheck(getattr(topic, source), chosen, settings, http)))
+    if len(chosen) >= _FEWEST and len(gone) > params.max_gone_share * len(chosen):
+        raise ErasureError(
+            f"{source}: {len(gone)} of {len(chosen)} posts are said to be gone, more than takedown.max_gone_share = {params.max_gone_share}: "
+            "nothing of it was erased. Look whether the platform is down or has changed; if they are gone, raise the share and run it again"
+        )
+    return {"known": len(known), "asked": len(chosen), "gone": len(gone)}, gone
+
+
+def _post_ids(settings: Settings, source: str, topic: str, since: datetime) -> list[str]:
+    """The ids of the posts that are here, oldest first: not those that were erased already."""
+    lake, tombstones, found = Lake(settings.lake), Tombstones(settings), []
+    for partition in lake.partitions("raw", source=source, topic=topic):
+        if partition.window.end > since:
+            for batch in lake.batches(partition, ["post_id"]):
+                found += [post_id for post_id in batch.column("post_id").to_pylist() if not tombstones.name(source, (), (post_id,))]
+    return list(dict.fromkeys(found))
+
+
+def todays(known: list[str], count: int, now: datetime) -> list[str]:
+    """``count`` of ``known``, another part each day: after ``len(known) / count`` days all have had their turn."""
+    if len(known) <= count:
+        return known
+    start = now.date().toordinal() * count % len(known)
+    return (known + known)[start : start + count]

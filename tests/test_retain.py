@@ -1,0 +1,67 @@
+"""retain: what is older than its layer may keep goes, with a receipt; the rest, and layers without a limit, stay."""
+
+import json
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from groundswell.config import RetainParams
+from groundswell.lake import Lake
+from groundswell.retain import retain
+from groundswell.schema import POST
+from groundswell.versions import versions_of
+from groundswell.window import Window
+from tests.dvc_project import make_project, post, put_day
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def put(settings, layer, day):
+    lake = Lake(settings.lake)
+    partition = lake.partition(layer, "replay", "games", Window.parse(day))
+    lake.write(partition, pa.Table.from_pylist([post(1, day, f"text of {day}")], POST), {"window": day})
+    return partition
+
+
+def test_old_partitions_go_by_layer(tmp_path):
+    settings = make_project(tmp_path / "project", is_git=False)
+    lake = Lake(settings.lake)
+    raw = [put(settings, "raw", day) for day in ("2026-10-01", "2026-10-21", "2026-10-22")]
+    valid = put(settings, "valid", "2026-10-01")
+    report = retain("games", settings=settings, params=RetainParams(raw_days=10), now=NOW)
+    assert [lake.exists(partition) for partition in raw] == [False, True, True], "a window that ended ten days ago to the hour stays"
+    assert lake.exists(valid)
+    assert report["removed"]["raw"] == {"partitions": 1, "rows": 1}
+    assert report["champion"] is None
+    kept = json.loads((settings.root / "rights" / "receipts" / f"{report['receipt']}.json").read_text())
+    assert kept["partitions"] == ["raw/replay/games/2026-10-01"]
+    again = retain("games", settings=settings, params=RetainParams(raw_days=10), now=NOW)
+    assert again["receipt"] is None and again["removed"]["raw"] == {"partitions": 0, "rows": 0}
+
+
+def test_without_limits_nothing_goes(tmp_path):
+    settings = make_project(tmp_path / "project", is_git=False)
+    old = put(settings, "raw", "2020-01-01")
+    assert retain("games", settings=settings, params=RetainParams(), now=NOW)["receipt"] is None
+    assert Lake(settings.lake).exists(old)
+
+
+def test_another_topic_is_left_alone(tmp_path):
+    settings = make_project(tmp_path / "project", is_git=False)
+    old = put(settings, "raw", "2020-01-01")
+    retain("films", settings=settings, params=RetainParams(raw_days=1), now=NOW)
+    assert Lake(settings.lake).exists(old)
+
+
+def test_what_was_sealed_of_it_goes_from_cache_and_remote(tmp_path):
+    settings = make_project(tmp_path / "project")
+    for day in ("2026-10-01", "2026-10-25"):
+        put_day(settings, day, [f"text of {day}"])
+    with versions_of(settings) as versions:
+        sealed = versions.save(settings.root / "lake" / "valid")
+        versions.push([sealed.md5])
+        before = {md5 for md5, _ in versions.objects()}
+    report = retain("games", settings=settings, params=RetainParams(valid_days=20), now=NOW)
+    assert report["objects_removed"] == 2, "in the cache and in the remote"
+    with versions_of(settings) as versions:
+        assert len(before - {md5 for md5, _ in versions.objects()}) == 1

@@ -1,0 +1,127 @@
+"""takedown: what a platform shows no longer is erased, some each day, and an outage is not believed."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import httpx2
+import pytest
+
+from groundswell.collect import collect
+from groundswell.config import CollectParams, TakedownParams, Topic
+from groundswell.erase import erase
+from groundswell.erasure.subjects import Subject
+from groundswell.errors import ErasureError, SourceError
+from groundswell.lake import Lake
+from groundswell.sources import source_named
+from groundswell.sources.base import Recheck
+from groundswell.sources.hackernews import HackerNewsTopic
+from groundswell.sources.steam import SteamTopic
+from groundswell.takedown import takedown, todays
+from groundswell.window import Window
+from tests.simulated import platforms, settings_at
+
+DAY = Window.parse("2026-10-19")
+TOPIC = Topic(hackernews=HackerNewsTopic(query="game"), steam=SteamTopic(app_ids=[730]))
+NEXT_MORNING = DAY.end + timedelta(hours=7)
+LATER = datetime(2026, 10, 26, tzinfo=UTC)
+
+
+def run(settings, *, now=LATER, params=None, topic=TOPIC, **options):
+    def erase_posts(gone):
+        subjects = [Subject("post", source, post_id) for source, ids in gone.items() for post_id in ids]
+        return erase(subjects, settings=settings, now=now, seal=lambda name: {})
+
+    how = {"settings": settings, "params": params or TakedownParams(), "collect": CollectParams(), "now": now, "erase": erase_posts}
+    return takedown("games", topic, **how, **options)
+
+
+def ids(settings):
+    lake = Lake(settings.lake)
+    return lake.read(lake.partition("raw", "hackernews", "games", DAY))["post_id"].to_pylist()
+
+
+def collected(settings):
+    return collect("hackernews", "games", TOPIC, [DAY], settings=settings, params=CollectParams(), now=LATER)
+
+
+def test_what_was_deleted_since_is_erased_and_stays_so(tmp_path):
+    world = {"deleted_share": 0.2, "late_share": 0, "edited_share": 0}
+    with platforms(**world, now=NEXT_MORNING) as url:
+        settings = settings_at(url, tmp_path)
+        collected(settings)
+        before = ids(settings)
+        assert run(settings)["receipt"] is None, "nothing has changed there"
+        httpx2.put(f"{url}/now", json={"now": LATER.isoformat()}).raise_for_status()
+        report = run(settings)
+        gone = report["sources"]["hackernews"]["gone"]
+        after = ids(settings)
+        assert 0 < gone == len(before) - len(after)
+        assert report["sources"]["hackernews"] == {"known": len(before), "asked": len(before), "gone": gone}
+        assert report["sources"]["steam"] == {"asked": 0, "note": "the platform can't be asked"}
+        assert run(settings)["sources"]["hackernews"]["known"] == len(after)
+        httpx2.put(f"{url}/now", json={"now": NEXT_MORNING.isoformat()}).raise_for_status()
+        assert collected(settings)["dropped"]["erased"] == gone, "not even where the platform would show it again"
+        assert ids(settings) == after
+
+
+def items(answer):
+    return httpx2.MockTransport(lambda request: httpx2.Response(200, content=json.dumps(answer(number(request)))))
+
+
+def number(request):
+    return request.url.path.rpartition("/")[2].removesuffix(".json")
+
+
+@pytest.mark.parametrize(
+    ("item", "is_gone"),
+    [
+        ({"by": "otter", "text": "here"}, False),
+        ({"deleted": True}, True),
+        ({"dead": True, "by": "otter"}, True),
+        (None, True),
+    ],
+)
+def test_hackernews_says_of_an_item_whether_it_is_there(tmp_path, item, is_gone):
+    from groundswell.http import Http
+
+    settings = settings_at("http://platform.test", tmp_path)
+    with Http(transport=items(lambda number: item and {"id": int(number), **item})) as http:
+        found = list(source_named("hackernews").gone(Recheck(None, ["41000001"], settings, http)))
+    assert found == (["41000001"] if is_gone else [])
+
+
+def test_what_is_no_item_is_not_taken_for_a_deletion(tmp_path):
+    from groundswell.http import Http
+
+    settings = settings_at("http://platform.test", tmp_path)
+    with Http(transport=items(lambda number: {"error": "moved"})) as http, pytest.raises(SourceError, match="GROUNDSWELL_HACKERNEWS_ITEMS_URL"):
+        list(source_named("hackernews").gone(Recheck(None, ["41000001"], settings, http)))
+
+
+@pytest.fixture
+def settings(tmp_path):
+    with platforms() as url:
+        settings = settings_at(url, tmp_path)
+        collected(settings)
+        yield settings
+
+
+def test_an_outage_that_looks_like_deletions_erases_nothing(settings):
+    before = ids(settings)
+    with pytest.raises(ErasureError, match=f"{len(before)} of {len(before)} posts are said to be gone.*max_gone_share = 0.5"):
+        run(settings, transport=items(lambda number: None))
+    assert ids(settings) == before
+    assert json.loads(settings.report("takedown", "games", "2026-10-26").read_text())["receipt"] is None
+
+
+def test_only_windows_of_the_last_days_are_asked_about(settings):
+    report = run(settings, now=LATER + timedelta(days=60))
+    assert report["sources"]["hackernews"] == {"known": 0, "asked": 0, "gone": 0}
+
+
+def test_every_post_has_its_turn_within_so_many_days():
+    known = [str(number) for number in range(25)]
+    days = [todays(known, 10, LATER + timedelta(days=day)) for day in range(3)]
+    assert [len(set(day)) for day in days] == [10, 10, 10]
+    assert set().union(*days) == set(known)
+    assert todays(known, 100, LATER) == known
