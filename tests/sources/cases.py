@@ -17,6 +17,8 @@ from groundswell.sources.bluesky import BlueskyTopic
 from groundswell.sources.contract import answer
 from groundswell.sources.gdelt import GdeltTopic
 from groundswell.sources.hackernews import HackerNewsTopic
+from groundswell.sources.huggingface import HuggingFaceTopic
+from groundswell.sources.kaggle import KaggleTopic
 from groundswell.sources.mastodon import MastodonTopic, snowflake
 from groundswell.sources.reddit import RedditTopic
 from groundswell.sources.replay import ReplayTopic
@@ -305,6 +307,24 @@ class X(Case):
     )
 
 
+class HuggingFace(Replay):
+    name = "huggingface"
+
+    def topic(self, home):
+        return Topic(huggingface=HuggingFaceTopic(path=home / "corpus.jsonl", columns=super().topic(home).replay.columns))
+
+    def transport(self, records, home):
+        """The library's JSON has no half pairs."""
+        super().transport([{name: self.arrives(value) if name == "said" else value for name, value in record.items()} for record in records], home)
+
+
+class Kaggle(Replay):
+    name = "kaggle"
+
+    def topic(self, home):
+        return Topic(kaggle=KaggleTopic(path=home, file="corpus.jsonl", columns=super().topic(home).replay.columns))
+
+
 class Rss(Case):
     """RSS 2.0; an entry from long ago ends every feed, so that all windows of the tests are in sight."""
 
@@ -384,6 +404,8 @@ CASES = (
     Rss(),
     Gdelt(),
     Replay(),
+    HuggingFace(),
+    Kaggle(),
 )
 
 

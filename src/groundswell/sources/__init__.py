@@ -18,6 +18,8 @@ SOURCES = {
     "gdelt": "groundswell.sources.gdelt:SOURCE",
     "hackernews": "groundswell.sources.hackernews:SOURCE",
     "mastodon": "groundswell.sources.mastodon:SOURCE",
+    "huggingface": "groundswell.sources.huggingface:SOURCE",
+    "kaggle": "groundswell.sources.kaggle:SOURCE",
     "reddit": "groundswell.sources.reddit:SOURCE",
     "replay": "groundswell.sources.replay:SOURCE",
     "rss": "groundswell.sources.rss:SOURCE",

@@ -45,8 +45,10 @@ class Row:
 class Corpus:
     """A file's column names, the places of the mapped ones, and its rows."""
 
-    def __init__(self, path: Path, names: list[str], required: list[str], numbered: Iterator[tuple[int, Sequence]]):
+    def __init__(self, path: Path | str, names: list[str], required: list[str], numbered: Iterator[tuple[int, Sequence]], *, key: str):
+        """``path`` is the corpus's name in messages, ``key`` where its columns are named."""
         self.path = path
+        self._key = key
         self.names = names
         self.places = {column: self._place(column) for column in required}
         self._last = max(self.places.values())
@@ -54,18 +56,18 @@ class Corpus:
 
     @classmethod
     def open(cls, path: Path, section, *, required: list[str]) -> Corpus:
-        """The corpus at ``path`` as the topic's replay ``section`` describes it; every ``required`` column is there."""
+        """The corpus at ``path`` as the topic's ``section`` (a `columns.FileColumns`) describes it; every ``required`` column is there."""
         kind = section.format or FORMATS.get(path.suffix.lower())
         if kind is None:
             raise ParamsError(
-                f"{path}: the ending names none of the formats {', '.join(sorted(set(FORMATS.values())))}: set replay.format in params.yaml"
+                f"{path}: the ending names none of the formats {', '.join(sorted(set(FORMATS.values())))}: set {section.called}.format in params.yaml"
             )
         if kind == "parquet":
-            return cls(path, *_parquet(path, required))
+            return cls(path, *_parquet(path, required), key=section.key("columns"))
         lines = _decoded(path, section, DELIMITERS.get(kind))
         if kind == "jsonl":
-            return cls(path, *_jsonl(path, lines, required))
-        return cls(path, *_table(path, lines, DELIMITERS[kind], section.has_header, required))
+            return cls(path, *_jsonl(path, lines, required), key=section.key("columns"))
+        return cls(path, *_table(path, lines, DELIMITERS[kind], section.has_header, required), key=section.key("columns"))
 
     def rows(self) -> Iterator[Row]:
         """The rows in the file's order; `CorpusError` at the first that is too short for the mapped columns."""
@@ -80,9 +82,7 @@ class Corpus:
     def _place(self, column: str) -> int:
         if column in self.names:
             return self.names.index(column)
-        raise CorpusError(
-            f"{self.path}, row 1, column {column!r}: the corpus has no such column{nearest(column, self.names)}; correct replay.columns or --columns"
-        )
+        raise CorpusError(f"{self.path}, row 1, column {column!r}: the corpus has no such column{nearest(column, self.names)}; correct {self._key}")
 
 
 def _decoded(path: Path, section, delimiter: str | None) -> str:
@@ -91,11 +91,11 @@ def _decoded(path: Path, section, delimiter: str | None) -> str:
     try:
         return data.decode(encoding).removeprefix("\ufeff")
     except LookupError:
-        raise ParamsError(f"replay.encoding: {encoding!r} is no encoding that Python knows: e.g. utf-8, latin-1, utf-16") from None
+        raise ParamsError(f"{section.called}.encoding: {encoding!r} is no encoding that Python knows: e.g. utf-8, latin-1, utf-16") from None
     except UnicodeDecodeError as error:
         row, column = _place_after(data[: error.start].decode(encoding, "replace"), delimiter, section.has_header)
         raise CorpusError(
-            f"{path}, row {row}, column {column}: byte 0x{data[error.start]:02x} is not {encoding}: set replay.encoding or --encoding to what it is"
+            f"{path}, row {row}, column {column}: byte 0x{data[error.start]:02x} is not {encoding}: set {section.key('encoding')} to what it is"
         ) from None
 
 
