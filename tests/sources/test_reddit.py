@@ -332,4 +332,7 @@ def test_a_post_that_is_missing_once_is_not_gone(tmp_path):
 def test_the_simulator_lets_nobody_in_without_a_token(url):
     assert httpx2.get(f"{url}/reddit/r/gaming/new").status_code == 401
     assert httpx2.get(f"{url}/reddit/r/gaming/new", headers={"authorization": "bearer invented"}).status_code == 401
-    assert httpx2.post(f"{url}/reddit/api/v1/access_token", data={"grant_type": "client_credentials"}).status_code == 401
+    asked = {"url": f"{url}/reddit/api/v1/access_token", "data": {"grant_type": "client_credentials"}}
+    for login in ("", "Basic", "Basic ???", "Basic Og==", "Bearer YTpi"):
+        assert httpx2.post(headers={"authorization": login}, **asked).status_code == 401, login
+    assert httpx2.post(headers={"authorization": "Basic YTpi"}, **asked).json()["token_type"] == "bearer"
