@@ -59,7 +59,7 @@ def put_day(settings: Settings, day: str, texts: list, *, topic: str = "games", 
     rows = [post(hash_of(day, number), day, text, topic=topic, source=source) | {"label": label} for number, (text, label) in enumerate(labelled)]
     rows.sort(key=lambda row: row["post_id"])
     lake.write(partition, pa.Table.from_pylist(rows, POST), {"window": day, "status": "complete", "connector_version": "1"})
-    return Path(lake.address(partition))
+    return settings.lake / partition.name if not settings.lake_url else Path(partition.name)
 
 
 def hash_of(*parts) -> int:

@@ -10,6 +10,7 @@ import json
 import logging
 from pathlib import Path
 
+from groundswell.errors import LakeError
 from groundswell.files import replacing, write_json
 from groundswell.lake import Lake
 from groundswell.storage import Objects
@@ -21,7 +22,7 @@ def mirror(lake: Lake, layer: str, folder: Path) -> int:
     """Make ``folder/layer`` what the lake's layer is, file by file; returns how many files were fetched. `LakeError` as of `Lake.read`."""
     objects = lake.storage
     if not isinstance(objects, Objects):
-        raise TypeError(f"{lake.root}: a lake in a folder needs no mirror")
+        raise LakeError(f"{lake.root}: a lake in a folder needs no mirror: read it where it is")
     record = folder / f".{layer}.stamps.json"
     known = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
     stamps = {name: _mirrored(objects, name, folder / name, known.get(name)) for name in sorted(objects.names(layer))}

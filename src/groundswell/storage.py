@@ -128,6 +128,7 @@ class Objects:
             self._files, root = fsspec.core.url_to_fs(place.url, **options)
         except (ImportError, ValueError, TypeError) as error:
             raise LakeError(f"GROUNDSWELL_LAKE_URL {place.url!r} can't be opened ({error}): correct it or GROUNDSWELL_LAKE_OPTIONS") from None
+        self.place = place
         self._url, self._root = place.url.rstrip("/"), root.rstrip("/")
         self._sha256s: dict[str, tuple[str, str]] = {}
 
