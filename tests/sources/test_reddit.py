@@ -298,6 +298,9 @@ def test_comments_and_searches_of_the_simulator(url, tmp_path):
     searched, _ = run([DAY], url, tmp_path / "searched", query="game")
     kinds = lake.read(lake.partition("raw", "reddit", "games", DAY))["kind"].to_pylist()
     assert both["rows"] == plain["rows"] + kinds.count("comment") and kinds.count("comment") > 20
+    rows = lake.read(lake.partition("raw", "reddit", "games", DAY)).to_pylist()
+    parents = [row["parent_id"] for row in rows if row["kind"] == "comment"]
+    assert sum(parent in {row["post_id"] for row in rows} for parent in parents) > len(parents) / 2
     assert searched["rows"] == plain["rows"]
     with pytest.raises(SourceError, match="found 404"):
         run([DAY], url, tmp_path / "none", subreddits=["knitting"])

@@ -293,6 +293,13 @@ def test_asking_again_is_paid_for_and_has_the_same_cap(tmp_path):
         asked_for("http://platform.test", tmp_path, [str(number) for number in range(250)], max_usd_per_run=0.4)
 
 
+def test_answers_of_the_simulator_name_a_post_of_its_own(url, tmp_path):
+    found, _, _ = read(None, tmp_path, url)
+    ids, answers = {post.post_id for post in found}, [post for post in found if post.kind == "reply"]
+    assert 5 < len(answers) < len(found) / 2 and all(post.record["in_reply_to_user_id"] for post in answers)
+    assert sum(post.parent_id in ids for post in answers) > len(answers) / 2
+
+
 @pytest.mark.parametrize("faults", [{2: "empty-page", 3: "repeated-page"}, {1: "empty-page"}])
 def test_the_simulators_habits_lose_no_post(url, tmp_path, faults):
     clean, _, _ = read(None, tmp_path, url, page_size=20)

@@ -103,7 +103,7 @@ def _newest_first(settings: SimulatorSettings, topic: str) -> Iterator[Post]:
 
 
 def _kind(post: Post) -> str:
-    return "t1" if post.post_id % 4 == 0 else "t3"
+    return "t3" if post.parent_id is None else "t1"
 
 
 def _page(things: list[dict], asked: dict[str, str], fault: str | None) -> dict:
@@ -167,10 +167,11 @@ def _post(post: Post, subreddit: str, name: str) -> dict:
 
 
 def _comment(post: Post, subreddit: str) -> dict:
-    story = f"t3_{_base36(post.post_id + 1)}"
+    root = post.root_id or post.parent_id
+    story = f"t3_{_base36(root)}"
     return {
         "body": post.text,
-        "parent_id": story,
+        "parent_id": story if post.parent_id == root else f"t1_{_base36(post.parent_id)}",
         "link_id": story,
         "link_title": "What are you playing this week? The game thread",
         "permalink": f"/r/{subreddit}/comments/{story[3:]}/_/{_base36(post.post_id)}/",

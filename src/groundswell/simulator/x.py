@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from groundswell.simulator.content import TOPICS, Post, shown
+from groundswell.simulator.content import TOPICS, Post, lookup, shown
 from groundswell.simulator.settings import SimulatorSettings
 
 _PROBLEMS = "https://api.twitter.com/2/problems/"
@@ -32,16 +32,18 @@ _TAG = re.compile(r"#(\w*[^\W\d_]\w*)")
 def router(settings: SimulatorSettings) -> APIRouter:
     """``GET /x/2/tweets/search/recent``, ``/x/2/tweets/search/all`` and ``/x/2/tweets``."""
     routes = APIRouter(prefix="/x")
+    ever = settings.model_copy(update={"now": None})
+    """The world as it was posted: an answer goes on naming a post that was deleted."""
 
     @routes.get("/2/tweets/search/{kind}")
     def search(request: Request, kind: str):
         if kind not in _SEARCHES:
             return _problem(404, "Not Found", "the path does not exist", "about:blank")
-        return _refused(request) or _limited(_search(settings, kind, dict(request.query_params), getattr(request.state, "fault", None)), kind)
+        return _refused(request) or _limited(_search(settings, ever, kind, dict(request.query_params), getattr(request.state, "fault", None)), kind)
 
     @routes.get("/2/tweets")
-    def lookup(request: Request, ids: str = ""):
-        return _refused(request) or _lookup(settings, ids.split(","), request.query_params.get("tweet.fields", ""))
+    def tweets(request: Request, ids: str = ""):
+        return _refused(request) or _lookup(settings, ever, ids.split(","), request.query_params.get("tweet.fields", ""))
 
     return routes
 
@@ -72,7 +74,7 @@ def _limited(answer, kind: str) -> JSONResponse:
     return response
 
 
-def _search(settings: SimulatorSettings, kind: str, asked: dict[str, str], fault: str | None) -> dict | JSONResponse:
+def _search(settings: SimulatorSettings, ever: SimulatorSettings, kind: str, asked: dict[str, str], fault: str | None) -> dict | JSONResponse:
     most, longest, _, days = _SEARCHES[kind]
     now = settings.now or _HORIZON
     query = asked.get("query", "")
@@ -94,7 +96,7 @@ def _search(settings: SimulatorSettings, kind: str, asked: dict[str, str], fault
     below, before, number = (int(part, 36) for part in place.groups()) if place else (_TOP, _TOP, 0)
     posts = _matching(settings, query, start, end, before if fault == "repeated-page" else below)
     page = list(islice(posts, int(size) + 1))
-    return _page(page, int(size), (below, number, token), asked.get("tweet.fields", ""), fault)
+    return _page(page, int(size), (below, number, token), lambda post: _tweet(post, asked.get("tweet.fields", ""), ever), fault)
 
 
 def _moment(value: str | None, default: datetime) -> datetime | None:
@@ -119,7 +121,7 @@ def _matching(settings: SimulatorSettings, query: str, start: datetime, end: dat
         day -= timedelta(days=1)
 
 
-def _page(posts: list[Post], size: int, token: tuple[int, int, str | None], fields: str, fault: str | None) -> dict:
+def _page(posts: list[Post], size: int, token: tuple[int, int, str | None], tweet: Callable[[Post], dict], fault: str | None) -> dict:
     """A page of ``posts`` (one more than fit, where there are more), and the token with which the next one begins."""
     below, number, used = token
     page = [] if fault == "empty-page" else posts[:size]
@@ -130,7 +132,7 @@ def _page(posts: list[Post], size: int, token: tuple[int, int, str | None], fiel
         meta["next_token"] = "-".join(map(_base36, (_first_id(page[-1]) if page else below, below, number + 1)))
     if fault == "same-cursor" and used:
         meta["next_token"] = used
-    return ({"data": [_tweet(post, fields) for post in page]} if page else {}) | {"meta": meta}
+    return ({"data": [tweet(post) for post in page]} if page else {}) | {"meta": meta}
 
 
 def _base36(number: int) -> str:
@@ -162,16 +164,18 @@ def _user_id(name: str) -> str:
     return str(10**9 + int(hashlib.sha256(name.encode()).hexdigest()[:12], 16))
 
 
-def _tweet(post: Post, fields: str) -> dict:
+def _tweet(post: Post, fields: str, ever: SimulatorSettings) -> dict:
     """A post with the default fields and those of ``fields``."""
+    parent, root = (_post(ever, number) for number in (post.parent_id, post.root_id))
+    references = [("retweeted", _first_id(post) - (1 << 40))] if _is_repost(post) else [("replied_to", _first_id(parent))] if parent else []
     ids = [str(number) for number in _ids(post)]
     points, comments = post.numbers["points"], post.numbers["comments"]
     optional = {
         "author_id": _user_id(post.author or ""),
-        "conversation_id": ids[0],
+        "conversation_id": str(_first_id(root or parent or post)),
         "created_at": post.moment.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
         "entities": _entities(post.text),
-        "in_reply_to_user_id": None,
+        "in_reply_to_user_id": _user_id(parent.author or "") if parent else None,
         "lang": post.lang,
         "note_tweet": {"text": post.text} if len(post.text) > 280 else None,
         "public_metrics": {
@@ -182,11 +186,16 @@ def _tweet(post: Post, fields: str) -> dict:
             "bookmark_count": points // 5,
             "impression_count": points * 40 + 7,
         },
-        "referenced_tweets": [{"type": "retweeted", "id": str(_first_id(post) - (1 << 40))}] if _is_repost(post) else None,
+        "referenced_tweets": [{"type": kind, "id": str(number)} for kind, number in references] or None,
     }
     asked = {name: value for name, value in optional.items() if name in fields.split(",") and value is not None}
     text = post.text if len(post.text) <= 280 else post.text[:279] + "…"
     return {"edit_history_tweet_ids": ids, "id": ids[-1], "text": text, **asked}
+
+
+def _post(ever: SimulatorSettings, number: int | None) -> Post | None:
+    found = (lookup(ever, "x", topic, number) for topic in TOPICS if number is not None)
+    return next((post for post in found if post is not None), None)
 
 
 def _entities(text: str) -> dict | None:
@@ -198,7 +207,7 @@ def _entities(text: str) -> dict | None:
     return {name: value for name, value in (("mentions", mentions), ("hashtags", tags)) if value} or None
 
 
-def _lookup(settings: SimulatorSettings, ids: list[str], fields: str) -> dict | JSONResponse:
+def _lookup(settings: SimulatorSettings, ever: SimulatorSettings, ids: list[str], fields: str) -> dict | JSONResponse:
     if len(ids) > 100 or not all(re.fullmatch(r"\d{1,19}", one) for one in ids):
         return _invalid("ids", ",".join(ids[:3]), "The number of values in the `ids` query parameter list must be 1 to 100, each an id")
     found = {one: _by_id(settings, int(one)) for one in dict.fromkeys(ids)}
@@ -215,7 +224,7 @@ def _lookup(settings: SimulatorSettings, ids: list[str], fields: str) -> dict | 
         for one, post in found.items()
         if post is None
     ]
-    data = [_tweet(post, fields) | {"id": one} for one, post in found.items() if post is not None]
+    data = [_tweet(post, fields, ever) | {"id": one} for one, post in found.items() if post is not None]
     return ({"data": data} if data else {}) | ({"errors": errors} if errors else {})
 
 
