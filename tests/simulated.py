@@ -51,6 +51,7 @@ def settings_at(url, home):
         bluesky_url=f"{url}/bluesky",
         bluesky_handle="collector.example.social",
         bluesky_app_password="an-app-password-of-the-tests",
+        lemmy_url=f"{url}/lemmy",
         mastodon_url=f"{url}/mastodon",
         rss_url=f"{url}/rss",
         gdelt_url=f"{url}/gdelt",

@@ -278,6 +278,8 @@ class Settings(BaseSettings):
     bluesky_handle: str = ""
     """Whose session Bluesky's search is asked in: it answers nobody without one."""
     bluesky_app_password: SecretStr = SecretStr("")
+    lemmy_url: str = ""
+    """The instance whose communities are read; as with Mastodon, there is no default."""
     mastodon_url: str = ""
     """The instance whose hashtags are read; there is no default, because each instance has rules of its own."""
     mastodon_token: SecretStr = SecretStr("")

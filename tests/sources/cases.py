@@ -19,6 +19,7 @@ from groundswell.sources.gdelt import GdeltTopic
 from groundswell.sources.hackernews import HackerNewsTopic
 from groundswell.sources.huggingface import HuggingFaceTopic
 from groundswell.sources.kaggle import KaggleTopic
+from groundswell.sources.lemmy import LemmyTopic
 from groundswell.sources.mastodon import MastodonTopic, snowflake
 from groundswell.sources.reddit import RedditTopic
 from groundswell.sources.replay import ReplayTopic
@@ -152,6 +153,52 @@ class Bluesky(Case):
         ("bad_time", {"record": {"createdAt": "0001-01-01T00:00:00+23:59"}}),
         ("bad_time", {"record": None}),
         ("hidden", {"labels": [{"val": "spam"}]}),
+    )
+
+
+class Lemmy(Case):
+    name = "lemmy"
+
+    def topic(self, home):
+        return Topic(lemmy=LemmyTopic(communities=["games"]))
+
+    def record(self, post):
+        profile = f"https://x.example/u/{post['author']}"
+        return {
+            "post": {
+                "id": int(post["id"]),
+                "name": post["text"],
+                "published": datetime.fromtimestamp(post["at"], UTC).isoformat().replace("+00:00", "Z"),
+                "creator_id": 7,
+                "language_id": 37,
+            },
+            "creator": {
+                "id": 7,
+                "name": post["author"],
+                "display_name": f"{post['author']} the First",
+                "actor_id": profile,
+                "avatar": f"{profile}.jpeg",
+            },
+            "counts": {"upvotes": 3, "score": 2, "comments": 1},
+        }
+
+    def transport(self, records, home):
+        def handler(request):
+            if request.url.path.endswith("/site"):
+                return answer({"all_languages": [{"id": 37, "code": "en"}]})
+            is_first = "page_cursor" not in request.url.params
+            return answer({"posts": records, "next_page": "P1"} if is_first and records else {"posts": []})
+
+        return httpx2.MockTransport(handler)
+
+    broken = (
+        ("no_id", {"post": None}),
+        ("no_id", {"post": {"id": None, "published": "2026-10-19T12:00:00Z"}}),
+        ("bad_time", {"post": {"id": 1, "published": "soon"}}),
+        ("deleted", {"post": {"id": 1, "published": "2026-10-19T12:00:00Z", "deleted": True}}),
+        ("removed", {"post": {"id": 1, "published": "2026-10-19T12:00:00Z", "removed": True}}),
+        ("no_author", {"creator": None}),
+        ("no_author", {"creator": {"name": "heron"}}),
     )
 
 
@@ -398,6 +445,7 @@ CASES = (
     HackerNews(),
     Steam(),
     Bluesky(),
+    Lemmy(),
     Mastodon(),
     Reddit(),
     X(),

@@ -33,6 +33,7 @@ def busy():
     """Platforms with more posts a day than one query or page can give."""
     world = {
         "now": DAY.end + timedelta(hours=3),
+        "lemmy_per_day": 240,
         "hackernews_per_day": 1300,
         "steam_per_day": 320,
         "bluesky_per_day": 320,

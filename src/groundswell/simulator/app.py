@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI, HTTPException
 from pydantic import AwareDatetime, BaseModel
 
-from groundswell.simulator import annotations, bluesky, gdelt, hackernews, mastodon, reddit, rss, steam, x
+from groundswell.simulator import annotations, bluesky, gdelt, hackernews, lemmy, mastodon, reddit, rss, steam, x
 from groundswell.simulator.faults import KINDS, PLATFORMS, Faults, Plan, known
 from groundswell.simulator.settings import SimulatorSettings
 
@@ -15,6 +15,7 @@ PLATFORM_ROUTES = (
     steam,
     bluesky,
     mastodon,
+    lemmy,
     x,
     rss,
     gdelt,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from operator import attrgetter
 
-from groundswell.simulator.content import Post, shown
+from groundswell.simulator.content import Post, lookup, shown
 from groundswell.simulator.settings import SimulatorSettings
 
 FIRST_DAY = date(2025, 1, 1)
@@ -29,6 +29,11 @@ def newest_first(
             if (start is None or post.moment >= start) and post.moment < end:
                 yield post
         day -= timedelta(days=1)
+
+
+def as_written(settings: SimulatorSettings, platform: str, topic: str, post_id: int) -> Post | None:
+    """The post with ``post_id`` whatever became of it: answers and cursors name deleted posts too."""
+    return lookup(settings.model_copy(update={"now": None}), platform, topic, post_id)
 
 
 def latest(settings: SimulatorSettings) -> datetime:

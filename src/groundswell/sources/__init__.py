@@ -17,6 +17,7 @@ SOURCES = {
     "bluesky": "groundswell.sources.bluesky:SOURCE",
     "gdelt": "groundswell.sources.gdelt:SOURCE",
     "hackernews": "groundswell.sources.hackernews:SOURCE",
+    "lemmy": "groundswell.sources.lemmy:SOURCE",
     "mastodon": "groundswell.sources.mastodon:SOURCE",
     "huggingface": "groundswell.sources.huggingface:SOURCE",
     "kaggle": "groundswell.sources.kaggle:SOURCE",
