@@ -37,6 +37,7 @@ class Board:
     def __init__(self, monkeypatch, home):
         self.notes: Sequence[Found] = ()
         self.state = "1"
+        self.address = ADDRESS
         self.asked_with = []
         source = Source(name="board", version=1, section=BoardTopic, posts=self._posts, reads="append on sight")
         monkeypatch.setattr("groundswell.collect.source_named", lambda name: source)
@@ -47,13 +48,13 @@ class Board:
         self.notes, self.state = notes, str(int(self.state) + 1)
 
     def _posts(self, reading):
-        known = reading.known.get(ADDRESS)
+        known = reading.known.get(self.address)
         self.asked_with.append(known and known.validators["if-none-match"])
         if known and known.validators["if-none-match"] == self.state:
-            reading.shown[ADDRESS] = known
+            reading.shown[self.address] = known
             return
         since = min((note.created_at for note in self.notes), default=None)
-        reading.shown[ADDRESS] = Shown(since, {"if-none-match": self.state})
+        reading.shown[self.address] = Shown(since, {"if-none-match": self.state})
         yield from (note for note in self.notes if note.created_at in reading)
 
     def read(self, now=NEXT, windows=(DAY,)):
@@ -141,6 +142,16 @@ def test_once_seen_a_window_may_go_out_of_sight(board):
     board.read()
     board.show(pinned(8, at(9, day=23)))
     assert board.read(at(10, day=23))["rows"] == 1
+
+
+def test_another_address_takes_nothing_from_what_was_seen(board):
+    board.show(pinned(1, at(9)))
+    board.read()
+    board.address = "http://other.test/"
+    board.show(pinned(8, at(9, day=23)))
+    assert board.read(at(10, day=23))["rows"] == 1
+    assert board.footer()["seen"]["http://board.test/"] == [["2026-10-19T09:00:00+00:00", "2026-10-20T00:00:00+00:00"]]
+    assert board.footer()["seen_share"] == 0
 
 
 def test_the_first_text_stays_unless_a_later_edit_is_named(board):

@@ -32,14 +32,15 @@ def facts(before: Mapping, shown: Mapping[str, Shown], window: Window, now: date
     """What the footer of ``window`` says after a reading at ``now`` that was ``shown`` this; ``before`` is the footer as it was.
 
     ``status`` is "open" until the first reading after the window's end, then "complete": no more can come. ``seen`` are the spans,
-    ``seen_share`` how much of the window the address that was seen least has shown. `WindowError` where nothing was seen at all.
+    ``seen_share`` how much of the window the address of this reading that was seen least has shown. `WindowError` where nothing was seen at all.
     """
-    spans = {address: _joined(before.get("seen", {}).get(address, []), one.since, window, now) for address, one in shown.items()}
-    if not any(spans.values()):
+    earlier: Spans = before.get("seen", {})
+    spans = {address: _joined(earlier.get(address, []), one.since, window, now) for address, one in shown.items()}
+    if not any((earlier | spans).values()):
         raise WindowError(_out_of_sight(shown, window))
     return {
         "status": "complete" if window.end <= now else "open",
-        "seen": spans,
+        "seen": earlier | spans,
         "seen_share": round(min(_share(window, one) for one in spans.values()), 4),
         "shown": {address: {"since": _said(one.since), "validators": one.validators} for address, one in shown.items() if one.validators},
     }
