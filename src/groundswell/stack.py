@@ -16,7 +16,6 @@ import urllib.request
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -26,14 +25,12 @@ from groundswell.errors import StackError
 from groundswell.files import replacing
 from groundswell.processes import Service
 from groundswell.schema import registered_model
-from groundswell.simulator.content import PLATFORMS
+from groundswell.simulator.server import settings_for
 
 _HEALTHY_WITHIN_SECONDS = 240
 _ADMIN = "admin"
 _SECRETS = ("pseudonym_key", "pseudonym_keys_before", "serving_key", "airflow_database_url", "mlflow_database_url")
 """Settings that are handed on only to who needs them."""
-_ANY_WORD = "simulated"
-"""What the simulated platforms are shown as a credential: the real ones stay away from the stack."""
 _AIRFLOW_PARTS = {"airflow-api-server": "metadatabase", "airflow-scheduler": "scheduler", "airflow-dag-processor": "dag_processor"}
 """Our service → its name in Airflow's own health report."""
 
@@ -47,7 +44,6 @@ def settings_of_the_stack(settings: Settings) -> Settings:
             "is_demo": True,
             **_simulated_platforms(simulator),
             "gdelt_pause_seconds": 0,
-            "annotator_url": f"{simulator}/annotations",
             "mlflow_uri": f"http://127.0.0.1:{settings.mlflow_port}",
             "airflow_url": f"http://127.0.0.1:{settings.airflow_port}",
             "serving_url": f"http://127.0.0.1:{settings.serving_port}",
@@ -56,11 +52,8 @@ def settings_of_the_stack(settings: Settings) -> Settings:
 
 
 def _simulated_platforms(simulator: str) -> dict[str, object]:
-    """The platforms' settings, each named after its platform: the addresses are the simulator's, a secret or a name is any word."""
-    theirs = {name: field for name, field in Settings.model_fields.items() if name.partition("_")[0] in PLATFORMS}
-    urls = [name for name in theirs if name.endswith("_url")]
-    words = {name: field.annotation(_ANY_WORD) for name, field in theirs.items() if field.annotation in (SecretStr, str)}
-    return words | {name: f"{simulator}/{name.partition('_')[0]}{urlsplit(theirs[name].default).path}" for name in urls}
+    """The platforms' settings: the simulator's addresses, and any word for a credential, because the real ones stay away from the stack."""
+    return {name: Settings.model_fields[name].annotation(value) for name, value in settings_for(simulator).items()}
 
 
 def environment(settings: Settings, topic: str) -> dict[str, str]:

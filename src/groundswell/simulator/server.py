@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from groundswell.errors import StackError, UsageError
 from groundswell.simulator.content import PLATFORMS
 from groundswell.simulator.settings import SimulatorSettings
+
+ANY_WORD = "simulated"
 
 
 def world(**said: object) -> SimulatorSettings:
@@ -34,11 +37,21 @@ def serve(settings: SimulatorSettings, say: Callable[[str], None] = lambda line:
 
 
 def addresses(url: str) -> list[str]:
-    """``export NAME=ADDRESS`` for every platform of the simulator at ``url`` that has an address among the settings."""
+    """``export NAME=VALUE`` for everything that the connectors must be told to ask the simulator at ``url``, and nobody else."""
+    return [f"export GROUNDSWELL_{name.upper()}={value}" for name, value in settings_for(url).items()]
+
+
+def settings_for(url: str) -> dict[str, str]:
+    """The platforms' `Settings`, each named after its platform: the addresses are those of the simulator at ``url``, names and secrets any word.
+
+    The simulated platforms take any; so the real ones stay away from whoever means to simulate.
+    """
     from groundswell.config import Settings
 
-    names = {**{f"{platform}_url": platform for platform in PLATFORMS}, "annotator_url": "annotations"}
-    return [f"export GROUNDSWELL_{name.upper()}={url}/{path}" for name, path in names.items() if name in Settings.model_fields]
+    theirs = {name: field for name, field in Settings.model_fields.items() if name.partition("_")[0] in PLATFORMS}
+    urls = {name: f"{url}/{name.partition('_')[0]}{urlsplit(field.default).path}" for name, field in theirs.items() if name.endswith("_url")}
+    words = {name: ANY_WORD for name, field in theirs.items() if field.annotation in (str, SecretStr) and name not in urls}
+    return {**urls, "annotator_url": f"{url}/annotations", **words}
 
 
 def _loopback(port: int) -> socket.socket:
