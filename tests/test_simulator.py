@@ -114,6 +114,15 @@ def test_search_is_newest_first_and_pages(url):
     assert {"objectID", "author", "comment_text", "title", "_tags", "points", "parent_id"} <= set(first["hits"][0])
 
 
+def test_answers_name_what_they_answer(url):
+    hits = {hit["objectID"]: hit for hit in search(url, hitsPerPage=1000).json()["hits"]}
+    answers = [hit for hit in hits.values() if str(hit["parent_id"]) in hits]
+    assert len(answers) > 8
+    for hit in answers:
+        parent = hits[str(hit["parent_id"])]
+        assert hit["comment_text"] is not None and parent["created_at_i"] <= hit["created_at_i"] and parent["story_id"] == hit["story_id"]
+
+
 def test_search_knows_its_filters(url):
     assert search(url, query="knitting").json()["nbHits"] == 0
     assert search(url, numericFilters="points>3").status_code == 400

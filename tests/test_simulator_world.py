@@ -58,7 +58,7 @@ def test_every_slot_of_every_pattern_is_filled(posts):
 )
 def test_what_is_not_ordinary_comes_at_its_rate(posts, kind, rate):
     """Of what passers-by write unasked: a regular's posts, answers, and what is posted in several places are never any of these."""
-    unasked = [post for post in posts if post.parent_id is None and post.kind != "cross_post"]
+    unasked = [post for post in posts if post.parent is None and post.kind != "cross_post"]
     assert share(unasked, lambda post: post.kind == kind) == pytest.approx(rate * (1 - people.REGULAR_SHARE), rel=0.25, abs=0.003)
 
 
@@ -70,19 +70,17 @@ def test_spam_and_bots_feel_nothing(posts):
 
 
 def test_answers_answer_an_earlier_post_of_somebody(posts):
-    by_id = {post.post_id: post for post in posts}
-    answers = [post for post in posts if post.parent_id]
+    answers = [post for post in posts if post.parent]
     assert len(answers) / len(posts) == pytest.approx(ANSWER_SHARE, rel=0.2)
     for post in answers:
-        parent = by_id[post.parent_id]
-        assert parent.created <= post.created and parent.kind not in ("bot", "spam", "blank")
-        assert post.root_id == (parent.root_id or parent.post_id) and by_id[post.root_id].parent_id is None
-    felt = [post for post in answers if by_id[post.parent_id].sentiment != "neutral"]
-    assert share(felt, lambda post: post.sentiment == by_id[post.parent_id].sentiment) > 0.6
+        assert post.parent in posts[max(0, posts.index(post) - 60) :] and post.parent.created <= post.created
+        assert post.parent.kind not in ("bot", "spam", "blank") and post.root.parent is None
+    felt = [post for post in answers if post.parent.sentiment != "neutral"]
+    assert share(felt, lambda post: post.sentiment == post.parent.sentiment) > 0.6
 
 
 def test_who_has_no_answers_has_none():
-    assert not any(post.parent_id for platform in {*PLATFORMS} - {*WITH_ANSWERS} for post in posts_of(1, platform, "games", DAY, 300))
+    assert not any(post.parent for platform in {*PLATFORMS} - {*WITH_ANSWERS} for post in posts_of(1, platform, "games", DAY, 300))
 
 
 def test_some_write_every_day_at_their_hour():
@@ -148,7 +146,7 @@ def test_mojibake_is_utf_8_read_as_something_else(posts):
 
 def test_news_are_clean():
     for post in posts_of(1, "rss", "finance", DAY, 1500):
-        assert not post.planted and post.parent_id is None and post.kind in ("ordinary", "repeat")
+        assert not post.planted and post.parent is None and post.kind in ("ordinary", "repeat")
         assert not re.search(r"[#@]|https?:|[^\x00-\u2fff]", post.text)
 
 

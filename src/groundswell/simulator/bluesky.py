@@ -158,8 +158,8 @@ def _view(post: Post) -> dict:
     did = _did(post.author)
     indexed = datetime.fromtimestamp(post.created + 1, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return {
-        "uri": f"at://{did}/{_COLLECTION}/{_rkey(post)}",
-        "cid": "bafyrei" + _base32(f"cid/{post.post_id}/{post.text}"),
+        "uri": _uri(post),
+        "cid": _cid(post),
         "author": {
             "did": did,
             "handle": _handle(post.author),
@@ -187,13 +187,21 @@ def _record(post: Post) -> dict:
     facets = [_facet(post.text, match) for match in _FACET.finditer(post.text)]
     if facets:
         record["facets"] = facets
-    if post.post_id % 4 == 0:
-        root = {
-            "uri": f"at://{_did('the-thread')}/{_COLLECTION}/{_TID[2] * 3}{_base32(f'thread/{post.created // 86_400}')[:10]}",
-            "cid": "bafyreiroot",
-        }
-        record["reply"] = {"root": root, "parent": root}
+    if post.parent:
+        record["reply"] = {"root": _reference(post.root), "parent": _reference(post.parent)}
     return record
+
+
+def _reference(post: Post) -> dict:
+    return {"uri": _uri(post), "cid": _cid(post)}
+
+
+def _uri(post: Post) -> str:
+    return f"at://{_did(post.author)}/{_COLLECTION}/{_rkey(post)}"
+
+
+def _cid(post: Post) -> str:
+    return "bafyrei" + _base32(f"cid/{post.post_id}/{post.text}")
 
 
 def _facet(text: str, match: re.Match) -> dict:

@@ -65,10 +65,8 @@ class Post(NamedTuple):
     """Whatever a platform counts: points, votes, playtime."""
     edited_at: int | None = None
     """Epoch seconds of the edit that `shown` shows; None while there is none to be seen."""
-    parent_id: int | None = None
-    """The post of the same day that this one answers, on the platforms of `WITH_ANSWERS`."""
-    root_id: int | None = None
-    """The post that the conversation began with; None where this one began it."""
+    parent: Post | None = None
+    """The post of the same day that this one answers, as it was written, on the platforms of `WITH_ANSWERS`."""
     kind: str = "ordinary"
     planted: tuple[Planted, ...] = ()
     """Personal data that stands in the text."""
@@ -76,6 +74,23 @@ class Post(NamedTuple):
     @property
     def moment(self) -> datetime:
         return datetime.fromtimestamp(self.created, UTC)
+
+    @property
+    def parent_id(self) -> int | None:
+        return self.parent.post_id if self.parent else None
+
+    @property
+    def root_id(self) -> int | None:
+        """None where this post began the conversation."""
+        return self.root.post_id if self.parent else None
+
+    @property
+    def root(self) -> Post:
+        """The post that the conversation began with; itself where it began one."""
+        post = self
+        while post.parent:
+            post = post.parent
+        return post
 
 
 def shown(settings: SimulatorSettings, platform: str, topic: str, day: date) -> tuple[Post, ...]:
@@ -149,8 +164,7 @@ def stream(seed: int, platform: str, topic: str, day: date, count: int, happenin
             written.is_off_topic,
             _numbers(chance, platform, written.sentiment, parent),
             None,
-            parent.post_id if parent else None,
-            (parent.root_id or parent.post_id) if parent else None,
+            parent,
             written.kind,
             written.planted,
         )

@@ -102,7 +102,7 @@ def _kind(post: Post) -> str:
 
 def _hit(post: Post) -> dict:
     is_story = post.numbers["is_story"]
-    story = post.post_id if is_story else post.post_id // 1000 * 1000
+    story = post.root.post_id if post.root.numbers["is_story"] else post.root.post_id // 1000 * 1000
     title = post.text if is_story else None
     return {
         "_highlightResult": {"author": {"matchLevel": "none", "matchedWords": [], "value": post.author}},
@@ -113,7 +113,7 @@ def _hit(post: Post) -> dict:
         "created_at_i": post.created,
         "num_comments": post.numbers["comments"] if is_story else None,
         "objectID": str(post.post_id),
-        "parent_id": None if is_story else story,
+        "parent_id": post.parent.post_id if post.parent else None if is_story else story,
         "points": post.numbers["points"] if is_story else None,
         "story_id": story,
         "story_title": None if is_story else "What are you playing this week? The game thread",

@@ -118,8 +118,8 @@ def _status(post: Post, tags: list[str]) -> dict:
     return {
         "id": status_id,
         "created_at": _iso(post.created * 1000 + post.post_id % 1000),
-        "in_reply_to_id": None,
-        "in_reply_to_account_id": None,
+        "in_reply_to_id": str(_id(post.parent)) if post.parent else None,
+        "in_reply_to_account_id": _account(post.parent.author)["id"] if post.parent else None,
         "sensitive": is_hidden,
         "spoiler_text": "long, sorry" if is_hidden else "",
         "visibility": "public",
