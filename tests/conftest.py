@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.register_assert_rewrite("groundswell.sources.contract")  # its rules are tests
+
 CHROMIUM = Path("/usr/bin/chromium")
 logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line a request: under load it buried what had failed
 

@@ -4,17 +4,15 @@ from datetime import timedelta
 
 import pytest
 
-pytest.register_assert_rewrite("groundswell.sources.contract")
-
-from groundswell.collect import collect  # noqa: E402
-from groundswell.config import CollectParams  # noqa: E402
-from groundswell.lake import Lake  # noqa: E402
-from groundswell.sources import SOURCES  # noqa: E402
-from groundswell.sources.contract import *  # noqa: E402, F403
-from groundswell.sources.contract import DAY, NOW, collected, needs, post, rules_for  # noqa: E402
-from groundswell.window import parse_windows  # noqa: E402
-from tests.simulated import plan_faults, platforms, settings_at  # noqa: E402
-from tests.sources.cases import CASES  # noqa: E402
+from groundswell.collect import collect
+from groundswell.config import CollectParams
+from groundswell.lake import Lake
+from groundswell.sources import SOURCES
+from groundswell.sources.contract import *  # noqa: F403
+from groundswell.sources.contract import DAY, NOW, collected, needs, post, rules_for
+from groundswell.window import parse_windows
+from tests.simulated import plan_faults, platforms, settings_at
+from tests.sources.cases import CASES
 
 pytest_generate_tests = rules_for(*CASES)
 
