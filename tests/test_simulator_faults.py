@@ -6,16 +6,21 @@ import re
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from groundswell.collect import collect
+from groundswell.config import CollectParams, Topic
+from groundswell.lake import Lake
 from groundswell.simulator.drift import RECORDS, drifted
 from groundswell.simulator.events import EVENTS
 from groundswell.simulator.faults import CHAOS_SHARE, DRIFTS, IN_PAGE, KINDS, PASSING, REFUSALS, Plan, known
-from groundswell.window import Window
-from tests.simulated import plan_faults, platforms
+from groundswell.sources.hackernews import HackerNewsTopic
+from groundswell.window import Window, parse_windows
+from tests.simulated import plan_faults, platforms, settings_at
 
 DAY = Window.parse("2026-10-19")
 START, END = int(DAY.start.timestamp()), int(DAY.end.timestamp())
@@ -144,6 +149,20 @@ def test_through_chaos_the_same_posts_come(url):
         assert httpx2.get(f"{chaotic}/faults").json()["chaos"] == 3
     whole = hits(url).json()
     assert 15 < sum(answer == whole for answer in seen) < 30
+
+
+def test_what_is_collected_through_chaos_is_what_is_there(tmp_path):
+    windows, found = parse_windows("2026-10-19..2026-10-30"), {}
+    for name, seed in (("calm", None), ("chaos", 4)):
+        with platforms(chaos=seed, slow_seconds=0, hackernews_per_day=40) as address:
+            settings = settings_at(address, tmp_path / name)
+            now = datetime(2026, 11, 20, tzinfo=UTC)
+            topic = Topic(hackernews=HackerNewsTopic(query="game"))
+            report = collect("hackernews", "games", topic, windows, settings=settings, params=CollectParams(), now=now)
+        lake = Lake(settings.lake)
+        found[name] = {partition.key: lake.describe(partition)["content_sha256"] for partition in lake.partitions("raw")}, report["retries"]
+    assert found["calm"][0] == found["chaos"][0] and len(found["calm"][0]) == 12
+    assert (found["calm"][1], found["chaos"][1] > 0) == (0, True)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -58,9 +59,19 @@ def _kinds(tags: str) -> set[str]:
 def _matching(settings: SimulatorSettings, topic: str, bounds: list[tuple[str, str]], kinds: set[str]) -> Iterator[Post]:
     tests = [(_COMPARE[sign], int(number)) for sign, number in bounds]
     for day in _days(bounds):
-        for post in reversed(shown(settings, "hackernews", topic, day)):
+        posts = shown(settings, "hackernews", topic, day)
+        least, most = _span(posts, tests)
+        for post in reversed(posts[least:most]):
             if _kind(post) in kinds and all(holds(post.created, number) for holds, number in tests):
                 yield post
+
+
+def _span(posts: tuple[Post, ...], tests: list) -> tuple[int, int]:
+    """The places between which the posts lie that can pass: a day of a million posts is searched thousands of times."""
+    least = max((number for holds, number in tests if holds in (operator.gt, operator.ge, operator.eq)), default=0)
+    most = min((number for holds, number in tests if holds in (operator.lt, operator.le, operator.eq)), default=1 << 62)
+    created = operator.attrgetter("created")
+    return bisect_left(posts, least, key=created), bisect_right(posts, most, key=created)
 
 
 def _days(bounds: list[tuple[str, str]]) -> Iterator:
