@@ -34,10 +34,11 @@ def write_corpus(path: Path, topic: str, windows: list[Window], settings: Simula
 
 
 def _row(post: Post, seed: int) -> tuple:
-    return (post.post_id, post.moment.strftime("%Y-%m-%dT%H:%M:%SZ"), post.author, post.text, _label(post, seed), post.lang)
+    return (post.post_id, post.moment.strftime("%Y-%m-%dT%H:%M:%SZ"), post.author, post.text, label(post, seed), post.lang)
 
 
-def _label(post: Post, seed: int) -> str:
+def label(post: Post, seed: int) -> str:
+    """What the person who labelled the corpus wrote down: the truth, or with `ERROR_RATE` something else; ``irrelevant`` off topic."""
     if post.is_off_topic:
         return "irrelevant"
     chance = random.Random(f"{seed}/label/{post.post_id}")
