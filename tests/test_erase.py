@@ -293,6 +293,22 @@ def test_where_nothing_was_ever_collected_there_is_a_tombstone(tmp_path):
 
 
 @pytest.mark.slow
+def test_an_encrypted_lake_and_its_versions_are_cleaned_as_well(made, tmp_path):
+    settings = make_project(tmp_path / "project").model_copy(
+        update={"lake_key": str(tmp_path / "lake.keys"), "annotator_url": "http://annotator.test"}
+    )
+    settings = settings.model_copy(update={"pseudonym_key": made.pseudonym_key})
+    (tmp_path / "lake.keys").write_text("0f" * 32)
+    backfilled(settings)
+    prepared(settings)
+    seal("games", settings=settings)
+    receipt = erased(settings)
+    assert receipt["stores"]["lake"]["rows_removed"] == {"raw": 24, "valid": 16, "quarantine": 8, "labels": 24}
+    assert receipt["stores"]["versions"]["objects_removed"] > 2 * len(DAYS), "valid and labels of every day, and the data set"
+    assert everywhere(settings) == {}
+
+
+@pytest.mark.slow
 def test_models_that_were_trained_on_the_rows_are_listed_and_tagged(settings):
     from groundswell import tracking
     from groundswell.train import train

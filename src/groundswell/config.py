@@ -32,10 +32,12 @@ SECRETS = Path("/run/secrets")
 
 @dataclass(frozen=True)
 class Place:
-    """Object storage: a URL down to a root, and what its fsspec file system must be told (endpoint_url, key, secret …)."""
+    """A folder's path or object storage: a URL down to a root, and what its fsspec file system must be told (endpoint_url, key, secret …)."""
 
     url: str
     options: dict = field(default_factory=dict, repr=False)
+    key_file: Path | None = None
+    """The keys to encrypt what lies there with; None: not encrypted."""
 
 
 class Section(BaseModel):
@@ -289,6 +291,8 @@ class Settings(BaseSettings):
     gdelt_url: str = "https://api.gdeltproject.org"
     gdelt_pause_seconds: float = 5
     """How far GDELT wants requests to be apart; one's own simulator has no such wish."""
+    lake_key: str = ""
+    """The file with the keys that encrypt the lake, outside of home; empty: the lake is not encrypted."""
     annotator_url: str = ""
     """Where annotations come from; empty: nobody annotates."""
     mlflow_uri: str = ""
@@ -345,7 +349,10 @@ class Settings(BaseSettings):
     @property
     def lake(self) -> Path | Place:
         """Where the lake is: what `lake.Lake` takes."""
-        return Place(self.lake_url, json.loads(self.lake_options.get_secret_value() or "{}")) if self.lake_url else self.root / "lake"
+        if not self.lake_url and not self.lake_key:
+            return self.root / "lake"
+        options = json.loads(self.lake_options.get_secret_value() or "{}")
+        return Place(self.lake_url or str(self.root / "lake"), options, self.project / self.lake_key if self.lake_key else None)
 
     def dataset(self, topic: str) -> Path:
         return self.root / "dataset" / topic

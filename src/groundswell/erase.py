@@ -86,7 +86,7 @@ class _Job:
         looked = 0
         with self._versions() as versions:
             if versions and self.targets.authors:
-                looked = objects.find(versions, self.targets)
+                looked = objects.find(versions, self.targets, self.lake.encryption)
         rows = layers.find(self.lake, self.targets, self.sources, Tombstones(self.settings))
         self.found = {"rows": dict(rows), "posts": sum(map(len, self.targets.posts.values())), "objects_looked_at": looked}
 
@@ -167,7 +167,7 @@ class _Job:
         """DVC's objects, and the models: listings tell which were trained on what, so the objects go last."""
         stores = self.receipt["stores"]
         with self._versions() as versions:
-            holding = objects.holding(versions, stones) if versions else {}
+            holding = objects.holding(versions, stones, self.lake.encryption) if versions else {}
             self._note("md5s", sorted(holding))
             stores["models"] = self._tag_models(versions)
             files = versions.remove(holding) if versions else 0

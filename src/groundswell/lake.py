@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from groundswell.config import Place
+from groundswell.encryption import Encryption, KeyFile, reading
 from groundswell.errors import LakeChanged, LakeError
 from groundswell.files import replacing
 from groundswell.fingerprint import Fingerprint
@@ -66,6 +67,7 @@ class Lake:
 
     def __init__(self, place: Path | str | Place):
         self.storage = storage_of(place)
+        self.encryption = Encryption(KeyFile(place.key_file)) if isinstance(place, Place) and place.key_file else None
 
     @property
     def root(self) -> str:
@@ -114,7 +116,7 @@ class Lake:
         for attempt in reversed(range(TRIES)):
             try:
                 with self._understood(partition), self.storage.footer(partition.name) as file:
-                    return _footer(pq.read_metadata(file))
+                    return _footer(pq.read_metadata(file, decryption_properties=reading(file, self.encryption)))
             except LakeChanged:
                 if not attempt:
                     raise
@@ -145,7 +147,7 @@ class Lake:
         Where a file with the same content (`Fingerprint`) lies there already, it stays as it is, byte for byte: likes that moved
         since make no new revision. Other content is the next revision: ``reason`` says why it was written.
         """
-        with self.storage.scratch(partition.name) as path, Rows(path, schema) as rows:
+        with self.storage.scratch(partition.name) as path, Rows(path, schema, self.encryption) as rows:
             yield rows
             with self.storage.turn():
                 self._publish(partition, rows, metadata, reason, over=self.storage.stamp(partition.name))
@@ -157,7 +159,7 @@ class Lake:
         """
         with self.storage.turn(), self.storage.scratch(partition.name) as path:
             over, is_other = self.storage.stamp(partition.name), False
-            with self._file(partition) as file, Rows(path, file.schema_arrow) as rows:
+            with self._file(partition) as file, Rows(path, file.schema_arrow, self.encryption) as rows:
                 for batch in file.iter_batches(ROW_GROUP):
                     before = pa.Table.from_batches([batch]).replace_schema_metadata(None)
                     rows.add(after := change(before))
@@ -171,7 +173,7 @@ class Lake:
         with self.storage.turn(), self.storage.scratch(partition.name) as path:
             over = self.storage.stamp(partition.name)
             table, metadata = change(*((self.read(partition), self.metadata(partition)) if over else (None, {})))
-            with Rows(path, table.schema) as rows:
+            with Rows(path, table.schema, self.encryption) as rows:
                 rows.add(table)
                 self._publish(partition, rows, metadata, reason, over=over)
         return self.describe(partition)
@@ -221,7 +223,7 @@ class Lake:
     @contextmanager
     def _file(self, partition: Partition) -> Iterator[pq.ParquetFile]:
         with self._understood(partition), self.storage.opened(partition.name) as file:
-            yield pq.ParquetFile(file)
+            yield pq.ParquetFile(file, decryption_properties=reading(file, self.encryption))
 
     @contextmanager
     def _understood(self, partition: Partition) -> Iterator[None]:
@@ -237,9 +239,9 @@ class Lake:
 class Rows:
     """A partition's rows on their way into a file: cut into row groups, so that the bytes do not depend on how they came."""
 
-    def __init__(self, path: Path, schema: pa.Schema):
+    def __init__(self, path: Path, schema: pa.Schema, encryption: Encryption | None = None):
         self.path, self.count, self.fingerprint = path, 0, Fingerprint()
-        self._writer = pq.ParquetWriter(path, schema.remove_metadata(), **_FORM)
+        self._writer = pq.ParquetWriter(path, schema.remove_metadata(), encryption_properties=encryption and encryption.writing(), **_FORM)
         self._waiting, self._rows_waiting = [schema.remove_metadata().empty_table()], 0
         self.fingerprint.add(self._waiting[0])
 

@@ -30,7 +30,9 @@ _ONE_PUT = 256 * 2**20
 
 
 def storage_of(place: Path | str | Place) -> Folder | Objects:
-    """The storage at ``place``: a path, or a `config.Place` with a URL."""
+    """The storage at ``place``: a path, or a `config.Place` with a path or a URL."""
+    if isinstance(place, Place) and "://" not in place.url:
+        return Folder(Path(place.url))
     return Objects(place) if isinstance(place, Place) else Folder(Path(place))
 
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from groundswell.encryption import Encryption, reading
 from groundswell.erasure.subjects import Targets
 from groundswell.tombstones import Tombstones
 from groundswell.versions import Versions
@@ -23,10 +24,10 @@ log = logging.getLogger(__name__)
 _COLUMNS = ("source", "post_id", "author", "row_id", "text")
 
 
-def find(versions: Versions, targets: Targets) -> int:
+def find(versions: Versions, targets: Targets, encryption: Encryption | None) -> int:
     """Learn the posts of authors from old versions of the lake; how many objects were looked at."""
     looked = 0
-    for _, table in _tables(versions):
+    for _, table in _tables(versions, encryption):
         looked += 1
         if "author" in table.column_names and "post_id" in table.column_names:
             for source in targets.sources:
@@ -35,10 +36,10 @@ def find(versions: Versions, targets: Targets) -> int:
     return looked
 
 
-def holding(versions: Versions, tombstones: Tombstones) -> dict[str, int]:
+def holding(versions: Versions, tombstones: Tombstones, encryption: Encryption | None) -> dict[str, int]:
     """md5 → erased rows in that object."""
     found = {}
-    for md5, table in _tables(versions):
+    for md5, table in _tables(versions, encryption):
         rows = table.num_rows - tombstones.without(_keyed(table)).num_rows
         traces = "raw" in table.column_names and not tombstones.without(table).equals(table)
         if rows or traces:
@@ -54,12 +55,13 @@ def _keyed(table: pa.Table) -> pa.Table:
     return pa.table({"source": [part[0] for part in parts], "post_id": [part[2] for part in parts]})
 
 
-def _tables(versions: Versions) -> Iterator[tuple[str, pa.Table]]:
+def _tables(versions: Versions, encryption: Encryption | None) -> Iterator[tuple[str, pa.Table]]:
     for md5, content in versions.objects():
         if content[:4] not in (b"PAR1", b"PARE"):
             continue
         try:
-            file = pq.ParquetFile(io.BytesIO(content))
+            content = io.BytesIO(content)
+            file = pq.ParquetFile(content, decryption_properties=reading(content, encryption))
         except pa.ArrowException as error:
             log.warning("DVC object %s can't be read as Parquet (%s): it is left", md5, error)
             continue
