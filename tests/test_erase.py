@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import httpx2
 import pytest
 
+from groundswell import prepare as module
 from groundswell.annotate import annotate
 from groundswell.collect import collect
 from groundswell.config import AnnotateParams, CollectParams, PrepareParams, Topic, TrainParams, ValidateParams
@@ -290,6 +291,19 @@ def test_where_nothing_was_ever_collected_there_is_a_tombstone(tmp_path):
     settings = make_project(tmp_path / "project", is_git=False).model_copy(update={"pseudonym_key": "k" * 20})
     receipt = erase(WHO, settings=settings, now=NOW, seal=lambda topic: {})
     assert receipt["stores"]["tombstones"] == {"added": 1} and receipt["state"] == "done"
+
+
+def test_a_data_set_that_was_being_made_is_cleaned_when_it_is_there(settings, monkeypatch):
+    write = module._write
+
+    def erased_meanwhile(*arguments):
+        monkeypatch.setattr(module, "_write", write)
+        erased(settings)
+        write(*arguments)
+
+    monkeypatch.setattr(module, "_write", erased_meanwhile)
+    prepared(settings)
+    assert [path for path in everywhere(settings) if path.startswith("dataset")] == []
 
 
 @pytest.mark.slow

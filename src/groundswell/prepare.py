@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from groundswell.config import HygieneParams, PrepareParams, Settings
 from groundswell.duplicates import connected, near_clusters
+from groundswell.erasure import datasets as erased
 from groundswell.errors import DatasetError, LakeError
 from groundswell.files import replacing_folder, write_json
 from groundswell.labelling import decided, mapped, outvoted, require_provenances
@@ -30,6 +31,7 @@ from groundswell.splits import SPLITS, assign, boundaries, leaked, shuffled
 from groundswell.survey import chosen_annotations, chosen_posts, survey
 from groundswell.text import TEXT_VERSION, normalise, skeleton
 from groundswell.tokens import TOKENS, cut, encode, vocabulary_sha256
+from groundswell.tombstones import Tombstones
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +57,7 @@ class Row:
 
 def prepare(topic: str, *, settings: Settings, params: PrepareParams, hygiene: HygieneParams = _HYGIENE) -> dict:
     """Make the data set of ``topic``; the report counts every row that came in, and where or why not it went on."""
-    lake = Lake(settings.lake)
+    lake, tombstones = Lake(settings.lake), Tombstones(settings)
     valid, labels = lake.partitions("valid", topic=topic), lake.partitions("labels", topic=topic)
     read = _described_partitions(lake, valid, labels)
     dropped: Counter[str] = Counter()
@@ -90,6 +92,8 @@ def prepare(topic: str, *, settings: Settings, params: PrepareParams, hygiene: H
         changed = sorted(key for key in read if now.get(key) != read[key])
         raise LakeError(f"{len(changed)} partitions changed while they were read, {changed[0]} for one: a backfill is under way; run prepare again")
     _write(settings.dataset(topic), tables, tokens, leaks, manifest)
+    if tombstones.have_grown():  # somebody was erased since the first row was read, and what lay here before was cleaned, not this
+        erased.clean(settings.dataset(topic), {}, Tombstones(settings))
     report = {
         "stage": "prepare",
         "topic": topic,
