@@ -16,6 +16,7 @@ from groundswell.sources.contract import NOW
 from groundswell.sources.replay import ReplayTopic
 from groundswell.tombstones import Tombstones
 from groundswell.window import Window
+from groundswell.wrapped import wrap
 
 DAY = Window.parse("2026-10-19")
 KEYS = ("the-first-key-of-the-tests", "the-second-key-of-the-tests")
@@ -123,12 +124,19 @@ def test_what_others_quoted_of_an_erased_author_goes_with_the_rest(tmp_path):
     otter = Pseudonyms(KEYS[0].encode(), "replay").of("otter_77")
     lake = Lake(settings.lake)
     partition = lake.partition("raw", "replay", "games", DAY)
-    rows = table({"post_id": "1", "raw": f'{{"quoted":{{"by":"{otter}","text":"mine"}}}}'}, {"post_id": "2", "raw": '{"text":"other"}'})
+    answered = f"at://{wrap('otter_77', KEYS[0].encode(), 'replay')}/7"
+    quoting = {"post_id": "1", "parent_id": answered, "raw": f'{{"quoted":{{"by":"{otter}","text":"mine"}}}}'}
+        "post_id": "1",
+        "parent_id": f"at://{wrap('otter_77', KEYS[0].encode(), 'replay')}/7",
+        "raw": f'{{"quoted":{{"by":"{otter}","text":"mine"}}}}',
+    }
+    rows = table(quoting, {"post_id": "2", "parent_id": "8", "raw": '{"text":"other"}'})
     lake.write(partition, rows, {"window": DAY.key})
     tombstones.add(settings, "replay", authors=["otter_77"])
     assert Tombstones(settings).clean(lake, partition) == 0
     assert lake.read(partition)["raw"].to_pylist() == ["{}", '{"text":"other"}']
-    assert lake.metadata(partition)["revision"] == 1
+    assert lake.read(partition)["parent_id"].to_pylist() == [None, "8"]
+    assert lake.metadata(partition)["revision"] == 2, "whom a post answers is part of what it says; what its record quotes is not"
 
 
 def test_windows_that_are_there_keep_the_pseudonyms_of_their_key(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groundswell.wrapped import unwrap, wrap
+from groundswell.wrapped import holds_wrapped, unwrap, wrap
 
 KEY, OTHER = b"a-key-of-the-tests", b"another-key-of-tests"
 
@@ -14,6 +14,7 @@ def test_a_wrapped_id_comes_back(native):
     word = wrap(native, KEY, "bluesky")
     assert word == wrap(native, KEY, "bluesky")
     assert unwrap(word, [OTHER, KEY], "bluesky") == native
+    assert holds_wrapped(f"at://{word}/1") and not holds_wrapped(native.replace("~", ""))
 
 
 def test_another_key_or_source_is_another_word_and_opens_nothing():
@@ -23,6 +24,6 @@ def test_another_key_or_source_is_another_word_and_opens_nothing():
     assert unwrap(word, [KEY], "lemmy") is None
 
 
-@pytest.mark.parametrize("word", ["", "did:plc:otter", "A" * 64, "é", "AAAA", "A" * 63])
+@pytest.mark.parametrize("word", ["", "~", "did:plc:otter", "~" + "A" * 64, "~é", "~AAAA", "~" + "A" * 61, wrap("did:plc:otter", KEY, "bluesky")[1:]])
 def test_what_nobody_wrapped_is_none(word):
     assert unwrap(word, [KEY], "bluesky") is None

@@ -31,7 +31,7 @@ from groundswell.schema import POST
 from groundswell.sorting import SortedPosts, first_of_each
 from groundswell.sources import source_named
 from groundswell.sources.base import Found, Reading, Shown, Source, hashtags
-from groundswell.tombstones import ERASED, Tombstones
+from groundswell.tombstones import ERASED, Tombstones, parent_of
 from groundswell.window import Window
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def collect(
     network = network.for_topic(section)
     _require_settings(network, settings)
     _require_possible(network, windows, now)
-    names = {key_id(key): Pseudonyms(key, source, network.authors(section)) for key in settings.keys_for_pseudonyms()}
+    names = {key_id(key): Pseudonyms(key, source, network.authors(section), network.author_in_id) for key in settings.keys_for_pseudonyms()}
     tombstones = Tombstones(settings)
     with Http(attempts=params.attempts, longest_wait_seconds=params.longest_wait_seconds, transport=transport) as http:
         spans = _spans(network, windows)
@@ -215,25 +215,22 @@ class _Job:
         given = {name: getattr(found, name) for name in ("created_at", "edited_at", "likes", "reposts", "replies", "score")}
         author = pseudonyms.of(found.author)
         hidden = {name: hide.text(getattr(found, name)) for name in ("text", "lang", "kind", "native_label", "label", "url")}
-        hidden |= {name: hide.text(self._wrapped(getattr(found, name), pseudonyms)) for name in ("post_id", "parent_id")}
+        hidden |= {name: hide.text(self.network.id_in_lake(getattr(found, name), pseudonyms.wrap)) for name in ("post_id", "parent_id")}
         hidden["post_id"] = hidden["post_id"] or _content_id(found.created_at, author, hidden["text"])
+        raw = self.tombstones.without_traces(self.network.name, hide.record(found.record))
         return {
             **given,
             **hidden,
+            "parent_id": parent_of(raw, hidden["parent_id"]),
             "source": self.network.name,
             "topic": self.topic,
             "author": author,
             "hashtags": hashtags(hidden["text"]),
             "label_provenance": found.label_provenance,
-            "raw": self.tombstones.without_traces(self.network.name, hide.record(found.record)),
+            "raw": raw,
             "fetched_at": window.end,
             "connector_version": self.version,
         }
-
-    def _wrapped(self, post_id: str | None, pseudonyms: Pseudonyms) -> str | None:
-        """``post_id`` with the author's id in it wrapped, where the platform names posts by their authors."""
-        pattern = self.network.author_in_id
-        return pattern.sub(lambda author: pseudonyms.wrap(author[0]), post_id) if pattern and post_id else post_id
 
     def known(self, windows: list[Window]) -> dict[str, Shown]:
         """What a source that appends on sight showed when all of ``windows`` were read last."""

@@ -36,13 +36,17 @@ def is_unmistakable(native: str) -> bool:
 
 
 class Pseudonyms:
-    """The pseudonyms of one source's authors. ``paths`` say where in a record ids stand: ``("author", "steamid")``."""
+    """The pseudonyms of one source's authors. ``paths`` say where in a record ids stand: ``("author", "steamid")``.
 
-    def __init__(self, key: bytes, source: str, paths: Iterable[tuple[str, ...]] = ()):
+    ``within``: what of such a place is an id, where it is not all of it, as in the address of a post.
+    """
+
+    def __init__(self, key: bytes, source: str, paths: Iterable[tuple[str, ...]] = (), within: re.Pattern[str] | None = None):
         self.key_id = key_id(key)
         self._key = key
         self._source = source
         self.paths = list(paths)
+        self.within = within
         self.of = lru_cache(maxsize=100_000)(self._of)
 
     def _of(self, author: str | None) -> str | None:
@@ -91,9 +95,17 @@ class Hider:
         if isinstance(value, list):
             return [self._walk(child, paths) for child in value]
         if () in paths and value not in (None, ""):
-            word = _as_word(value)
-            return self._name if word in self._ids else self._pseudonyms.of(word)
+            return self._hidden(_as_word(value))
         return self.text(value) if isinstance(value, str) else self._number(value)
+
+    def _hidden(self, word: str) -> str:
+        within = self._pseudonyms.within
+        if within and within.search(word):
+            return _SURROGATE.sub("\ufffd", within.sub(lambda author: self._pseudonym(author[0]), word))
+        return self._pseudonym(word)
+
+    def _pseudonym(self, word: str) -> str:
+        return self._name if word in self._ids else self._pseudonyms.of(word)
 
     def _number(self, value):
         """A number that is the author's id (some platforms' ids are numbers) is hidden as well; NaN, which JSON lacks, is null."""

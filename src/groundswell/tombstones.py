@@ -27,9 +27,11 @@ from groundswell.config import Settings
 from groundswell.errors import ErasureError
 from groundswell.lake import Lake, Partition
 from groundswell.pseudonym import Pseudonyms, key_id
+from groundswell.wrapped import holds_wrapped
 
 _PSEUDONYM = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
-_TRACELESS = "{}"
+TRACELESS = "{}"
+"""The ``raw`` of a post that named an erased author."""
 
 ERASED = "erased"
 """The reason: of rows that are left out, and of revisions."""
@@ -80,7 +82,7 @@ class Tombstones:
         graves = self._graves.get(source)
         if graves is None or not graves.authors or graves.authors.isdisjoint(_PSEUDONYM.findall(record)):
             return record
-        return _TRACELESS
+        return TRACELESS
 
     def kept(self, table: pa.Table, source: str | None = None) -> pa.ChunkedArray:
         """For each row of ``table`` (columns source, post_id, perhaps author) whether nothing of it was erased.
@@ -96,17 +98,18 @@ class Tombstones:
         return pa.chunked_array([pa.array([not self.name(of, (author,), (post_id,)) for of, author, post_id in rows], pa.bool_())])
 
     def without(self, table: pa.Table, source: str | None = None) -> pa.Table:
-        """``table`` without the rows that were erased, and without what other rows' ``raw`` holds of erased authors."""
+        """``table`` without the rows that were erased, and without what other rows' ``raw`` and ``parent_id`` hold of erased authors."""
         if not self._graves or not table.num_rows:
             return table
         table = table.filter(self.kept(table, source))
         if "raw" not in table.column_names:
             return table
-        place, field = table.column_names.index("raw"), table.schema.field("raw")
         sources = [source] * table.num_rows if source else table.column("source").to_pylist()
-        pairs = zip(sources, table.column("raw").to_pylist(), strict=True)
-        cleaned = pa.array([raw and self.without_traces(of, raw) for of, raw in pairs], pa.string())
-        return table.set_column(place, field, cleaned)
+        raw = [raw and self.without_traces(of, raw) for of, raw in zip(sources, table.column("raw").to_pylist(), strict=True)]
+        table = _with(table, "raw", raw)
+        if "parent_id" not in table.column_names:
+            return table
+        return _with(table, "parent_id", [parent_of(one, parent) for one, parent in zip(raw, table.column("parent_id").to_pylist(), strict=True)])
 
     def clean(self, lake: Lake, partition: Partition) -> int:
         """Take what was erased out of ``partition``; how many rows those were."""
@@ -149,6 +152,15 @@ class Tombstones:
         else:
             for name, found in hashes.items():
                 graves.posts.setdefault(name, set()).add(found)
+
+
+def parent_of(raw: str | None, parent_id: str | None) -> str | None:
+    """``parent_id``; None where it holds an author, and ``raw`` was emptied because it named one who was erased."""
+    return None if raw == TRACELESS and parent_id and holds_wrapped(parent_id) else parent_id
+
+
+def _with(table: pa.Table, name: str, values: list[str | None]) -> pa.Table:
+    return table.set_column(table.column_names.index(name), table.schema.field(name), pa.array(values, pa.string()))
 
 
 def path_of(settings: Settings) -> Path:

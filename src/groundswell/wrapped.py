@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable
 from functools import lru_cache
@@ -16,16 +17,27 @@ from functools import lru_cache
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
+_MARK = "~"
+_WRAPPED = re.compile(r"~[\w-]{22,}")  # a tag of 16 bytes is 22 letters
+
+
+def holds_wrapped(value: str) -> bool:
+    """Whether a wrapped id is part of ``value``."""
+    return _WRAPPED.search(value) is not None
+
 
 def wrap(native: str, key: bytes, source: str) -> str:
-    """``native`` as a word of letters, digits, ``-`` and ``_`` that only ``key`` opens."""
-    return urlsafe_b64encode(_cipher(key).encrypt(native.encode("utf-8", "surrogatepass"), [source.encode()])).decode().rstrip("=")
+    """``native`` as a word of letters, digits, ``-`` and ``_`` after a ``~`` that only ``key`` opens."""
+    return _MARK + urlsafe_b64encode(_cipher(key).encrypt(native.encode("utf-8", "surrogatepass"), [source.encode()])).decode().rstrip("=")
 
 
 def unwrap(word: str, keys: Iterable[bytes], source: str) -> str | None:
     """What was wrapped with one of ``keys`` for ``source``; None for anything else."""
+    letters = word.removeprefix(_MARK)
+    if letters == word:
+        return None
     try:
-        sealed = urlsafe_b64decode(word + "=" * (-len(word) % 4))
+        sealed = urlsafe_b64decode(letters + "=" * (-len(letters) % 4))
     except ValueError:
         return None
     for key in keys:

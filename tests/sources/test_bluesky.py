@@ -9,6 +9,8 @@ import pytest
 
 from groundswell.collect import collect
 from groundswell.config import CollectParams, Topic
+from groundswell.erase import erase
+from groundswell.erasure.subjects import Subject
 from groundswell.errors import AccessRefused, ParamsError, RateLimited, SourceError
 from groundswell.http import Http
 from groundswell.lake import Lake
@@ -201,6 +203,32 @@ def test_a_post_and_its_reply_know_each_other_in_the_lake(tmp_path):
     lake = Lake(settings.lake)
     first, second = lake.read(lake.partition("raw", "bluesky", "games", DAY)).to_pylist()
     assert second["parent_id"] == first["post_id"] != post(1)["uri"]
+
+
+def otter_answers_heron():
+    """Heron's post, and Otter's answer to it."""
+    heron = "at://did:plc:heron/app.bsky.feed.post/8"
+    answer = {"text": "no", "createdAt": "2026-10-19T05:00:00Z", "reply": {"parent": {"uri": heron}, "root": {"uri": heron}}}
+    return server(lambda query, token: {"posts": [post(8, uri=heron, author={"did": "did:plc:heron"}), post(9, record=answer)]})
+
+
+@pytest.mark.parametrize(("kind", "native"), [("author", "did:plc:heron"), ("post", "at://did:plc:heron/app.bsky.feed.post/8")])
+def test_who_or_what_is_erased_goes_and_stays_away(tmp_path, kind, native):
+    settings = settings_at("http://platform.test", tmp_path)
+    arguments = {"settings": settings, "params": CollectParams(), "now": NOW}
+
+    def collected():
+        collect("bluesky", "games", Topic(bluesky=TOPIC), [DAY], transport=otter_answers_heron(), **arguments)
+        lake = Lake(settings.lake)
+        return lake.read(lake.partition("raw", "bluesky", "games", DAY)).to_pylist()
+
+    assert len(collected()) == 2
+    receipt = erase([Subject(kind, "bluesky", native)], settings=settings, now=NOW, seal=lambda topic: {})
+    assert receipt["stores"]["lake"]["rows_removed"]["raw"] == 1
+    lake = Lake(settings.lake)
+    (left,) = lake.read(lake.partition("raw", "bluesky", "games", DAY)).to_pylist()
+    assert left["text"] == "no" and collected() == [left]
+    assert (left["parent_id"] is None) == (kind == "author"), "the answer's name for the post it answers holds its author"
 
 
 def test_the_simulators_habits_lose_no_post(url, tmp_path):

@@ -7,7 +7,7 @@ are known too, for data sets have no authors. Native ids live here only as long 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from groundswell.errors import UsageError
 from groundswell.pseudonym import Pseudonyms
+from groundswell.sources import source_named
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,17 @@ class Targets:
     """Topic → texts."""
 
     @classmethod
-    def of(cls, subjects: Iterable[Subject], keys: Iterable[bytes]) -> Targets:
+    def of(cls, subjects: Iterable[Subject], keys: Sequence[bytes]) -> Targets:
         targets = cls()
         for subject in subjects:
             if subject.kind == "author":
                 names = {Pseudonyms(key, subject.source).of(subject.native) for key in keys}
                 targets.authors.setdefault(subject.source, set()).update(names)
             else:
-                targets.posts.setdefault(subject.source, set()).add(subject.native)
+                network, words = source_named(subject.source), [Pseudonyms(key, subject.source).wrap for key in keys]
+                targets.posts.setdefault(subject.source, set()).update(
+                    {subject.native, *(network.id_in_lake(subject.native, wrap) for wrap in words)}
+                )
         return targets
 
     @property

@@ -134,6 +134,10 @@ class Source:
         """This source as it is for a topic with ``section``: ask this one for ``look_back``, ``page_size`` and the like."""
         return replace(self, **self.varies(section)) if self.varies else self
 
+    def id_in_lake(self, post_id: str | None, wrap: Callable[[str], str]) -> str | None:
+        """The id under which the lake has a post: its own, with the author's id in it wrapped by ``wrap`` where there is one."""
+        return self.author_in_id.sub(lambda author: wrap(author[0]), post_id) if self.author_in_id and post_id else post_id
+
     @property
     def is_file(self) -> bool:
         return self.reads == "file"
