@@ -126,10 +126,6 @@ def test_what_others_quoted_of_an_erased_author_goes_with_the_rest(tmp_path):
     partition = lake.partition("raw", "replay", "games", DAY)
     answered = f"at://{wrap('otter_77', KEYS[0].encode(), 'replay')}/7"
     quoting = {"post_id": "1", "parent_id": answered, "raw": f'{{"quoted":{{"by":"{otter}","text":"mine"}}}}'}
-        "post_id": "1",
-        "parent_id": f"at://{wrap('otter_77', KEYS[0].encode(), 'replay')}/7",
-        "raw": f'{{"quoted":{{"by":"{otter}","text":"mine"}}}}',
-    }
     rows = table(quoting, {"post_id": "2", "parent_id": "8", "raw": '{"text":"other"}'})
     lake.write(partition, rows, {"window": DAY.key})
     tombstones.add(settings, "replay", authors=["otter_77"])
