@@ -15,6 +15,7 @@ same time, each in its own pool; annotations are fetched; Great Expectations val
 Where validation revised something, `impact` tags the runs and model versions that were trained on what was there before.
 
 ### Backfill
+`groundswell backfill plan` says what it needs and costs, `groundswell backfill run` starts it, held to a budget. Or
 `airflow backfill create --dag-id collect --from-date 2026-10-19 --to-date 2026-11-01 --max-active-runs 4`, or *Trigger → Backfill* here.
 Both ends are included. The DAG must not be paused. Windows that have a run are left out; `--reprocess-behavior completed` runs them
 again, which changes no byte of the lake unless the platform's content changed: then there is a revision, with the run's `reason`.
@@ -61,6 +62,7 @@ with DAG(
         "topics": Param(sorted(topics), type="array", examples=sorted(topics), description="Topics to collect; empty: all."),
         "sources": Param(sources, type="array", examples=sources, description="Sources to collect from; empty: all."),
         "reason": Param("", type="string", description="Why windows that are there are collected again: kept with what changed."),
+        "budget": Param("", type="string", description="The budget that `groundswell backfill run` made; empty: none."),
         "no_downstream": Param(False, type="boolean", description="Tell nobody: no event of posts, so nothing is monitored for it."),
     },
     default_args={"retries": 3, "retry_delay": timedelta(seconds=10), "retry_exponential_backoff": 2, "max_retry_delay": timedelta(minutes=10)},
@@ -74,7 +76,7 @@ with DAG(
             StageOperator(
                 task_id=f"collect_{source}",
                 stage="collect",
-                options={"source": source, "reason": REASON},
+                options={"source": source, "reason": REASON, "budget": "{{ params.budget }}"},
                 sources=topics,
                 pool=f"source_{source}",
                 retries=8,  # told waits count too

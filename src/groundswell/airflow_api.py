@@ -63,6 +63,10 @@ class Airflow:
 
         self._wait(known, seconds, lambda: f"Airflow has not read the DAGs {', '.join(names)}; import errors: {self.import_errors() or 'none'}")
 
+    def dag(self, name: str) -> dict:
+        """What Airflow knows of a DAG, e.g. ``is_paused``."""
+        return self._send("GET", f"/api/v2/dags/{name}")
+
     # Settings
 
     def ensure_pools(self, wanted: dict[str, int]) -> None:

@@ -35,14 +35,19 @@ def collect(
     window: WindowOption,
     topic: TopicOption = None,
     reason: Annotated[str, typer.Option(help="Why a window that is there is collected again: kept with the revision, if it is one.")] = "",
+    budget: Annotated[str, typer.Option(help="The name of a backfill's budget, which this run is held to.")] = "",
 ) -> None:
     """Fetch the posts of a window into lake/raw."""
     settings, params = _configured()
     windows = parse_windows(window)
+    from groundswell.budget import within
     from groundswell.collect import collect as stage
 
     name, wanted = params.topic_named(topic)
-    _report(stage(source, name, wanted, windows, settings=settings, params=params.collect, now=_now(), reason=reason))
+    with within(settings, budget, f"{source}/{name}/{window}", source, getattr(wanted, source, None), windows) as settle:
+        report = stage(source, name, wanted, windows, settings=settings, params=params.collect, now=_now(), reason=reason)
+        settle(report["usd"])
+    _report(report)
 
 
 @app.command()
@@ -317,6 +322,67 @@ def export(
     _report(report)
     typer.echo(f"Next: {report['try']}", err=True)
 
+
+backfill_app = typer.Typer(
+    name="backfill", no_args_is_help=True, help="Past windows: what they need and cost, and their start.", rich_markup_mode=None
+)
+FirstOption = Annotated[str, typer.Option("--from", metavar="A", help="The first window.")]
+LastOption = Annotated[str, typer.Option("--to", metavar="B", help="The last window.")]
+SourceOption = Annotated[str, typer.Option("--source", help="hackernews, steam, x …")]
+BudgetOption = Annotated[float | None, typer.Option("--budget", min=0, help="Dollars that it may cost at most; needed for what costs money.")]
+AgainOption = Annotated[bool, typer.Option("--again", help="Collect the windows too that are in the lake already.")]
+
+
+@backfill_app.command("plan")
+def plan_backfill(
+    source: SourceOption,
+    first: FirstOption,
+    last: LastOption,
+    topic: TopicOption = None,
+    budget: BudgetOption = None,
+    again: AgainOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON instead of a text.")] = False,
+) -> None:
+    """Windows, posts, requests, time and money that a backfill needs; starts nothing."""
+    settings, params = _configured()
+    windows = parse_windows(f"{first}..{last}")
+    from groundswell import backfill
+
+    name = params.topic_named(topic)[0]
+    planned = backfill.plan(source, name, windows, settings=settings, params=params, now=_now(), budget=budget, again=again)
+    _report(planned) if as_json else backfill.show(planned, typer.echo)
+
+
+@backfill_app.command("run")
+def run_backfill(
+    source: SourceOption,
+    first: FirstOption,
+    last: LastOption,
+    topic: TopicOption = None,
+    budget: BudgetOption = None,
+    again: AgainOption = False,
+    reason: Annotated[str, typer.Option(help="Why: kept with what changes.")] = "",
+    no_downstream: Annotated[bool, typer.Option("--no-downstream", help="Tell nobody: monitor does not start.")] = False,
+    max_active_runs: Annotated[int, typer.Option(min=1, help="Windows at the same time.")] = 4,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask after showing the plan.")] = False,
+) -> None:
+    """Show the plan, ask, and have Airflow collect what is needed."""
+    settings, params = _configured()
+    windows = parse_windows(f"{first}..{last}")
+    from groundswell import backfill, stack
+    from groundswell.sources import source_named
+
+    name = params.topic_named(topic)[0]
+    planned = backfill.plan(source, name, windows, settings=settings, params=params, now=_now(), budget=budget, again=again)
+    backfill.show(planned, lambda line: typer.echo(line, err=True))
+    if planned["needed"] and not yes and not typer.confirm("start it?", err=True):
+        raise UsageError("backfill: nothing was started")
+    options = {"reason": reason, "no_downstream": no_downstream, "max_active_runs": max_active_runs, "say": _say}
+    is_paid = source_named(source).usd_per_post > 0
+    _report(backfill.start(planned, stack.airflow_of(settings), settings=settings, is_paid=is_paid, **options) if planned["needed"] else planned)
+
+
+app.add_typer(backfill_app)
 
 keys_app = typer.Typer(name="keys", no_args_is_help=True, help="Serving's API keys: make, list, revoke.", rich_markup_mode=None)
 app.add_typer(keys_app)

@@ -302,6 +302,10 @@ class Settings(BaseSettings):
     mlflow_database_url: SecretStr = SecretStr("")
     """The embedded MLflow's store, postgresql+psycopg2://…; empty: SQLite under home."""
     airflow_url: str = "http://127.0.0.1:8080"
+    airflow_user: str = "admin"
+    """Who our own commands are to Airflow."""
+    airflow_password: SecretStr = SecretStr("")
+    """Empty: the embedded Airflow, whose password is known here."""
     serving_url: str = "http://127.0.0.1:8000"
     serving_key: SecretStr = SecretStr("")
     """The API key that our own commands show to serving; empty: none, for a serving that asks for none."""

@@ -20,6 +20,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from groundswell import processes
+from groundswell.airflow_api import Airflow
 from groundswell.config import Params, Settings
 from groundswell.errors import StackError
 from groundswell.files import replacing
@@ -29,7 +30,7 @@ from groundswell.simulator.server import settings_for
 
 _HEALTHY_WITHIN_SECONDS = 240
 _ADMIN = "admin"
-_SECRETS = ("pseudonym_key", "pseudonym_keys_before", "serving_key", "airflow_database_url", "mlflow_database_url")
+_SECRETS = ("airflow_password", "pseudonym_key", "pseudonym_keys_before", "serving_key", "airflow_database_url", "mlflow_database_url")
 """Settings that are handed on only to who needs them."""
 _AIRFLOW_PARTS = {"airflow-api-server": "metadatabase", "airflow-scheduler": "scheduler", "airflow-dag-processor": "dag_processor"}
 """Our service → its name in Airflow's own health report."""
@@ -225,6 +226,13 @@ def folders(settings: Settings) -> tuple[Path, Path]:
 def admin_password(settings: Settings) -> tuple[str, str]:
     """The embedded Airflow's user and password."""
     return _ADMIN, _secrets(settings)["password"]
+
+
+def airflow_of(settings: Settings) -> Airflow:
+    """A session with the Airflow that ``settings`` name: another one with its user's password, else the embedded one."""
+    if password := settings.airflow_password.get_secret_value():
+        return Airflow(settings.airflow_url, settings.airflow_user, password)
+    return Airflow(settings_of_the_stack(settings).airflow_url, *admin_password(settings))
 
 
 def _wait(service: Service, run: Path, log: Path, say, gives_up: threading.Event) -> float:

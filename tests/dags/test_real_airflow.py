@@ -6,6 +6,7 @@ The whole loop with real stages is tests/e2e; here is what would take it too lon
 import json
 import os
 import socket
+import subprocess
 import sys
 import time
 import urllib.error
@@ -14,13 +15,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import psutil
+import pyarrow as pa
 import pytest
 
 from groundswell import processes, stack
 from groundswell.airflow_api import Airflow, pools
 from groundswell.config import Settings, load_params
 from groundswell.errors import StackError
+from groundswell.lake import Lake
 from groundswell.processes import Service
+from groundswell.schema import POST
 from groundswell.window import Window
 from tests.dags.airflow_home import PROJECT
 
@@ -245,7 +249,40 @@ def test_a_backfill_that_wakes_nobody_collects_with_its_reason_and_announces_not
     assert loop.states("collect", runs[0]["dag_run_id"])["topic.announce"] == "skipped"
     time.sleep(5)  # an event would have started monitor by then
     assert not [event for event in loop.admin.events("posts") if event["partition_key"].startswith("2026-09")]
-    assert not [run for run in loop.admin.runs("monitor") if run["partition_key"].startswith("2026-09")]
+    assert not [run for run in loop.admin.runs("monitor") if (run["partition_key"] or "").startswith("2026-09")]
+
+
+def _august(loop):
+    return [run for run in loop.admin.runs("collect") if run["partition_key"] in ("2026-08-20", "2026-08-21")]
+
+
+def test_a_backfill_from_the_command_line_is_airflows(loop, backfilled):
+    words = ["backfill", "run", "--source", "steam", "--from", "2026-08-20", "--to", "2026-08-21", "--no-downstream", "--yes"]
+    mine = {"GROUNDSWELL_AIRFLOW_USER": "bob", "GROUNDSWELL_AIRFLOW_PASSWORD": "second", "GROUNDSWELL_AIRFLOW_URL": loop.settings.airflow_url}
+    environment = {**os.environ, "GROUNDSWELL_HOME": str(loop.settings.root), **mine}
+    command = [sys.executable, "-m", "groundswell.cli", *words]
+    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=True)
+    assert "to collect: 2 windows (2026-08-20..2026-08-21)" in done.stderr
+    (made,) = json.loads(done.stdout)["backfills"]
+    assert (made["from"], made["to"]) == ("2026-08-20", "2026-08-21")
+    runs = loop.wait(lambda: len(_august(loop)) == 2 and _august(loop))
+    assert [loop.admin.wait_for_run("collect", run["dag_run_id"], seconds=120)["state"] for run in runs] == ["success"] * 2
+    calls = [call for call in loop.calls("collect") if call["window"].startswith("2026-08-2")]
+    assert {(call["source"], call["reason"], call.get("budget")) for call in calls} == {("steam", "backfill 2026-08-20..2026-08-21", None)}
+    assert {loop.states("collect", run["dag_run_id"])["topic.announce"] for run in runs} == {"skipped"}
+
+
+def test_the_menu_has_the_lakes_coverage_for_who_is_logged_in(loop, backfilled):
+    plugins = loop.admin._send("GET", "/api/v2/plugins")["plugins"]
+    (view,) = next(plugin for plugin in plugins if plugin["name"] == "groundswell")["external_views"]
+    url = loop.settings.airflow_url + view["href"]
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(url)
+    lake = Lake(loop.settings.lake)
+    lake.write(lake.partition("raw", "steam", "games", FIRST), pa.Table.from_pylist([], schema=POST), {"status": "complete"})
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {loop.admin._token}"})
+    with urllib.request.urlopen(request) as answer:
+        assert "2026-10-19: collected, 0 raw posts" in answer.read().decode()
 
 
 def test_what_changed_in_an_earlier_day_is_told_as_that_day_and_nothing_else_is(loop, backfilled):

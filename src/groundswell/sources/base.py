@@ -125,6 +125,8 @@ class Source:
     """What reading one post costs."""
     needs: tuple[str, ...] = ()
     """The settings (names of `Settings`) without which the platform can't be asked: addresses, credentials."""
+    count: Callable[[Reading], int] | None = None
+    """How many posts the platform says that an interval has, in one request; None: it can't be asked."""
     gone: Callable[[Recheck], Iterator[str]] | None = None
     """Which of some posts' ids the platform no longer shows (deleted, withdrawn); None: it can't be asked."""
     varies: Callable[[Any], dict[str, Any]] | None = None

@@ -29,6 +29,11 @@ def posts(reading: Reading) -> Iterator[Found]:
     yield from _interval(reading, int(reading.start.timestamp()), int(reading.end.timestamp()))
 
 
+def count(reading: Reading) -> int:
+    """What the search says that ``[start, end)`` has; for an estimate, before a backfill."""
+    return whole(_page(reading, int(reading.start.timestamp()), int(reading.end.timestamp()), 0).get("nbHits")) or 0
+
+
 def _interval(reading: Reading, start: int, end: int) -> Iterator[Found]:
     first = _page(reading, start, end, 0)
     matching = whole(first.get("nbHits")) or 0
@@ -125,5 +130,6 @@ SOURCE = Source(
     page_size=HITS_PER_QUERY,
     query_cap=HITS_PER_QUERY,
     requests_per_minute=166,
+    count=count,
     gone=gone,
 )

@@ -1,0 +1,88 @@
+"""A budget is never exceeded: not by many at once, not by who died, not by who is run again."""
+
+import multiprocessing
+
+import pytest
+
+from groundswell.budget import Budget, most_of, within
+from groundswell.config import Settings
+from groundswell.errors import NotSettled, QuotaSpent, SourceError, UsageError
+from groundswell.sources import source_named
+from groundswell.sources.steam import SteamTopic
+from groundswell.sources.x import XTopic
+from groundswell.window import parse_windows
+
+DAYS = parse_windows("2026-10-19..2026-10-21")
+DEAR = XTopic(query="game", max_usd_per_window=1.5, max_usd_per_run=4)
+
+
+@pytest.fixture
+def budget(tmp_path):
+    made = Budget(Settings(project=tmp_path, home=tmp_path), "x-games")
+    made.open(3.0)
+    return made
+
+
+def test_what_is_left_after_the_real_price_can_be_used(budget):
+    with budget.held("first", 2.0) as settle:
+        with pytest.raises(QuotaSpent, match=r"second may cost \$1.50, and \$2.00 of \$3.00"), budget.held("second", 1.5):
+            pass
+        settle(0.25)
+    with budget.held("second", 1.5) as settle:
+        settle(1.5)
+    assert budget.spent() == 1.75
+
+
+def test_who_failed_on_the_way_may_have_paid_and_who_asked_nothing_has_not(budget):
+    with pytest.raises(SourceError), budget.held("first", 1.0):
+        raise SourceError("the platform went away")
+    assert budget.spent() == 1.0
+    with pytest.raises(NotSettled), budget.held("second", 1.0):
+        raise NotSettled("not yet", 60)
+    assert budget.spent() == 1.0
+
+
+def test_the_same_backfill_again_goes_on_with_what_was_spent(budget):
+    with budget.held("first", 2.0) as settle:
+        settle(2.0)
+    budget.open(2.5)
+    with pytest.raises(QuotaSpent, match=r"\$2.00 of \$2.50"), budget.held("second", 1.0):
+        pass
+
+
+def _spend(settings, number):
+    try:
+        with Budget(settings, "x-games").held(f"run {number}", 1.0) as settle:
+            settle(1.0)
+    except QuotaSpent:
+        pass
+
+
+def test_many_at_once_do_not_exceed_it(budget, tmp_path):
+    runs = [multiprocessing.Process(target=_spend, args=(Settings(project=tmp_path, home=tmp_path), number)) for number in range(6)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join()
+    assert budget.spent() == 3.0
+
+
+def test_the_most_of_a_run_is_what_its_caps_allow():
+    archive = source_named("x").for_topic(DEAR)
+    assert (most_of(archive, DEAR, DAYS[:2]), most_of(archive, DEAR, DAYS)) == (3.0, 4.0)
+    assert most_of(source_named("steam"), SteamTopic(app_ids=[1]), DAYS) == 0.0
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", ".hidden", "", "a b"])
+def test_a_name_that_leads_elsewhere_is_refused(tmp_path, name):
+    with pytest.raises(UsageError, match="expected letters"):
+        Budget(Settings(project=tmp_path, home=tmp_path), name)
+
+
+def test_a_run_without_a_budget_holds_nothing_and_one_with_an_unknown_one_is_refused(tmp_path):
+    settings = Settings(project=tmp_path, home=tmp_path)
+    with within(settings, "", "key", "x", DEAR, DAYS) as settle:
+        settle(9.0)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(UsageError, match="does not exist"), within(settings, "lost", "key", "x", DEAR, DAYS):
+        pass
