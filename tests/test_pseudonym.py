@@ -70,3 +70,8 @@ def test_an_id_that_is_a_number_is_hidden_wherever_it_stands(value):
 def test_any_text_of_any_author_can_be_stored(text, author):
     NAMES.hider(author).text(text).encode("utf-8")
     json.loads(NAMES.hider(author).record({"text": text, "by": author, "k": [text]}))
+
+
+@pytest.mark.parametrize("written", ["kiosk_77", "KIOSK_77", "\u212aiosk_77", "kio\u017fk_77", "k\u0131osk_77", "K\u0130OSK_77"])
+def test_an_id_is_hidden_in_every_case_that_a_pattern_takes_for_the_same(written):
+    assert NAMES.hider("kiosk_77").text(f"by @{written}!") == f"by @{NAMES.of('kiosk_77')}!"

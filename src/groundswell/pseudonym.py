@@ -24,6 +24,9 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _UNMISTAKABLE = re.compile(r"(?=.*[\d_.:@-]).{5,}|.{16,}", re.DOTALL)
 """An id that is no everyday word: it is taken out of running text wherever it stands, a word like ``games`` only as a mention."""
 
+_ALIKE = re.compile("[\u0130\u0131\u017f\u212a]")
+"""What is beyond ASCII and yet, without regard to case, an ASCII letter: dotted and dotless i, long s, the Kelvin sign."""
+
 
 def key_id(key: bytes) -> str:
     """Which key, without giving it away: 8 hex digits for footers and tombstones."""
@@ -73,16 +76,16 @@ class Hider:
         self._name = pseudonyms.of(author)
         self._ids = {name for name in (author, *aliases) if name} if author else set()
         # The longest first: a handle may begin with another name of the same author.
-        names = sorted(self._ids, key=lambda name: (-len(name), name))
-        self._patterns = [(re.compile(_token(name), re.IGNORECASE), re.compile(_mention(name), re.IGNORECASE)) for name in names]
+        self._names = sorted(self._ids, key=lambda name: (-len(name), name))
 
     def text(self, value: str | None) -> str | None:
         """``value`` without the ids: everywhere in a single word (a tag, a link, an id), as a mention in running text."""
         if value is None:
             return None
-        for token, mention in self._patterns:
-            pattern = token if " " not in value and ("/" in value or "_" in value) else mention
-            value = pattern.sub(self._name, value)
+        for name in self._names:
+            if _may_hold(value, name):  # most values hold no name, and a pattern costs ten times what a look does
+                is_word = " " not in value and ("/" in value or "_" in value)
+                value = re.sub(_token(name) if is_word else _mention(name), self._name, value, flags=re.IGNORECASE)
         return _SURROGATE.sub("\ufffd", value)
 
     def record(self, record: dict) -> str:
@@ -115,6 +118,11 @@ class Hider:
             return value
         word = _as_word(value)
         return self._name if word in self._ids and len(word) >= 5 else value
+
+
+def _may_hold(value: str, name: str) -> bool:
+    """False only where no pattern of ``name`` can match ``value``: letters that ``lower`` keeps apart and ``re.IGNORECASE`` does not are left to it."""
+    return not name.isascii() or name.lower() in value.lower() or _ALIKE.search(value) is not None
 
 
 def _token(name: str) -> str:

@@ -39,7 +39,8 @@ class Window:
     @classmethod
     def of(cls, moment: datetime, unit: str = "day") -> Window:
         """The window of ``unit`` in which ``moment`` (aware) lies."""
-        return cls.parse(moment.astimezone(UTC).strftime(_KEY_FORMAT[unit]))
+        begun = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        return cls(begun if unit == "hour" else begun.replace(hour=0), unit)
 
     @property
     def key(self) -> str:
