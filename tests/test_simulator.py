@@ -196,6 +196,17 @@ def test_a_bad_window_is_said(tmp_path, capsys):
     assert "expected a UTC day" in capsys.readouterr().err
 
 
+def test_a_topic_that_nobody_talks_about_is_said(tmp_path, capsys):
+    assert main(["corpus", "--topic", "knitting", "--window", "2026-10-19", "--out", str(tmp_path / "c.csv")]) == 2
+    assert "topic 'knitting': expected one" in capsys.readouterr().err and not (tmp_path / "c.csv").exists()
+
+
+@pytest.mark.parametrize("topic", ["finance", "brands"])
+def test_every_topic_has_a_corpus(tmp_path, topic):
+    assert main(["corpus", "--topic", topic, "--window", "2026-10-19", "--out", str(tmp_path / "c.csv")]) == 0
+    assert sum(1 for _ in csv.reader((tmp_path / "c.csv").open(encoding="utf-8", newline=""))) > 200
+
+
 def test_a_taken_port_is_said():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

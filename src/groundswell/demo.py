@@ -107,7 +107,9 @@ def write_corpus(settings: Settings, params: Params, wanted: tuple[Window, Windo
     if not path.exists() and path.is_relative_to(settings.root / "simulator"):
         span = f"{wanted[0]}..{wanted[1]}"
         command = [sys.executable, "-m", "groundswell.simulator", "corpus", "--topic", name, "--window", span, "--out", str(path)]
-        subprocess.run(command, cwd=settings.project, check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run(command, cwd=settings.project, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        if done.returncode:
+            raise StackError(f"the seed corpus of {name} could not be made: {done.stderr.strip().splitlines()[-1:]}")
 
 
 def make_ready(settings: Settings, params: Params) -> Airflow:

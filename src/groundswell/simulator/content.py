@@ -138,6 +138,8 @@ class _Extra(NamedTuple):
 
 def stream(seed: int, platform: str, topic: str, day: date, count: int, happening: tuple[Event, ...] = EVENTS) -> Iterator[Post]:
     """As `posts_of`, one post after the other: for days that should not lie in memory whole."""
+    if topic not in TOPICS:
+        raise UsageError(f"topic {topic!r}: expected one that is talked about on the simulated platforms ({', '.join(TOPICS)})")
     chance = random.Random(f"{seed}/{platform}/{topic}/{day.isoformat()}")
     event = events.at(happening, topic, day)
     surge = 1 + (event[0].surge - 1) * event[1] if event else 1
