@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import chain
 
 import numpy as np
 
@@ -24,6 +23,7 @@ _PERMUTATIONS = 128
 _SEED = 20_261_019
 _BLOCK = 20_000  # texts hashed at a time: bounds the memory at some 200 MB
 _KNOWN = 4_096  # texts whose shingles are kept: pairs come sorted, so that one's are used again at once
+_SMALL = 12  # texts of one bucket of which all pairs are listed at once; in larger ones most are in one cluster after a few
 _MISSED = 1e-3
 _ESTIMATE_SLACK = 0.15  # four standard deviations of a 128-number estimate
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
@@ -103,22 +103,23 @@ def _join_near(unique: list[str], similarity: float, forest: Forest) -> None:
     refused: set[tuple[int, int]] = set()
     pairs = []
     for start in range(0, _PERMUTATIONS - rows + 1, rows):
-        twos, larger = _buckets(signatures[:, start : start + rows])
-        pairs.append(twos)
+        small, larger = _buckets(signatures[:, start : start + rows])
+        pairs.append(small)
         for bucket in larger:
             _join_bucket(bucket, signatures, floor, is_near, forest, refused)
-    for one, other in _likely(np.unique(np.concatenate(pairs), axis=0), signatures, floor):
+    for one, other in _likely(np.concatenate(pairs), signatures, floor):
         if forest.find(one) != forest.find(other) and (one, other) not in refused and is_near(one, other):
             forest.join(one, other)
     logger.info("near duplicates: %d different texts, %d clusters", len(unique), len(set(forest.roots())))
 
 
 def _likely(pairs: np.ndarray, signatures: np.ndarray, floor: float) -> Iterator[tuple[int, int]]:
-    """The ``pairs`` whose signatures estimate a similarity of at least ``floor``."""
-    for start in range(0, len(pairs), _BLOCK):
-        block = pairs[start : start + _BLOCK]
-        is_likely = (signatures[block[:, 0]] == signatures[block[:, 1]]).mean(axis=1) >= floor
-        yield from map(tuple, block[is_likely].tolist())
+    """Each of ``pairs`` once whose signatures estimate a similarity of at least ``floor``."""
+    keys = np.unique(pairs[:, 0] * len(signatures) + pairs[:, 1])
+    for start in range(0, len(keys), _BLOCK):
+        one, other = np.divmod(keys[start : start + _BLOCK], len(signatures))
+        is_likely = (signatures[one] == signatures[other]).mean(axis=1) >= floor
+        yield from zip(one[is_likely].tolist(), other[is_likely].tolist(), strict=True)
 
 
 def _join_bucket(bucket: np.ndarray, signatures: np.ndarray, floor: float, is_near, forest: Forest, refused: set) -> None:
@@ -147,16 +148,20 @@ def _rows_per_band(similarity: float) -> int:
 
 
 def _buckets(band: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-    """The texts with the same numbers in one band, in ascending order: the pairs as rows of one array, and the larger sets."""
+    """The texts with the same numbers in one band, in ascending order: small sets as rows of pairs in one array, and the larger ones."""
     key = np.zeros(len(band), dtype=np.uint64)
     for column in band.T:
         key = (key ^ column) * _FACTOR
     order = np.argsort(key, kind="stable")
     starts = np.flatnonzero(np.diff(key[order], prepend=~key[order[:1]]))
     sizes = np.diff(starts, append=len(band))
-    twos = starts[sizes == 2]
-    larger = [order[start : start + size] for start, size in zip(starts[sizes > 2], sizes[sizes > 2], strict=True)]
-    return np.stack([order[twos], order[twos + 1]], axis=1), larger
+    pairs = [np.zeros((0, 2), dtype=np.int64)]
+    for size in range(2, _SMALL + 1):
+        one, other = np.triu_indices(size, 1)
+        members = order[starts[sizes == size][:, None] + np.arange(size)]
+        pairs.append(np.stack([members[:, one].ravel(), members[:, other].ravel()], axis=1))
+    larger = [order[start : start + size] for start, size in zip(starts[sizes > _SMALL], sizes[sizes > _SMALL], strict=True)]
+    return np.concatenate(pairs), larger
 
 
 def _signatures(texts: list[str]) -> np.ndarray:
@@ -167,8 +172,7 @@ def _signatures(texts: list[str]) -> np.ndarray:
     for start in range(0, len(texts), _BLOCK):
         hashes, offsets = _hashes(texts[start : start + _BLOCK])
         digests = RMinHash.digest_matrix_from_flat_token_hashes(hashes, offsets, _PERMUTATIONS, _SEED)
-        numbers = np.fromiter(chain.from_iterable(digests.to_rows()), dtype=np.uint32, count=(len(offsets) - 1) * _PERMUTATIONS)
-        blocks.append(numbers.reshape(-1, _PERMUTATIONS))
+        blocks.append(np.array(digests.to_rows(), dtype=np.uint32))
     return np.concatenate(blocks)
 
 

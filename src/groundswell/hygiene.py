@@ -29,6 +29,8 @@ _NAMING = re.compile(
 """Keys of a platform's record whose string is somebody's name, whatever it looks like."""
 
 _PSEUDONYM = re.compile(r"[0-9a-f]{32}")
+_PLAIN = re.compile(r"[A-Za-z_ -]*|(?:[a-z]+_)?(?:[1-9]\d{0,12}|[0-9a-f]{32})|\d{4}-\d\d-\d\dT[\d:.]+Z?|0\.\d+")
+"""What most of a record is made of, and no rule looks at: words, ids, pseudonyms, times, shares."""
 _SHORT = 60  # strings such as dates, languages and links of one app come again and again: their answers are kept
 _BLOCK = 2_000  # rows at a time, so that a text is still remembered when it comes again in its row's raw record
 _LEAST_CARD = 10**13
@@ -40,6 +42,7 @@ class Hygiene:
     def __init__(self, params: HygieneParams):
         self._scrubber = Scrubber(params.scrub, _names(params))
         self._short = lru_cache(maxsize=20_000)(self._counted)
+        self._key = lru_cache(maxsize=5_000)(lambda key: (self._string(key), self._is_naming(key)))
         self._long = lru_cache(maxsize=8 * _BLOCK)(self._counted)
         self._is_off = not params.scrub and not params.names
 
@@ -55,8 +58,9 @@ class Hygiene:
         return pa.concat_tables(blocks), counts
 
     def _block(self, table: pa.Table, counts: Counter) -> pa.Table:
-        for found in (self._clean(value)[1] for value in table.column("text").to_pylist() if value):
-            counts.update(found)
+        for text in table.column("text").to_pylist():
+            if text and (found := self._clean(text)[1]):
+                counts.update(found)
         for name in COLUMNS:
             table = _mapped(table, name, self._string)
         table = _mapped(table, "hashtags", lambda tags: [self._string(tag or "") for tag in tags])
@@ -70,7 +74,7 @@ class Hygiene:
         return self._scrubber.scrub(value, found), found
 
     def _string(self, value: str) -> str:
-        return self._clean(value)[0]
+        return value if len(value) <= _SHORT and _PLAIN.fullmatch(value) else self._clean(value)[0]
 
     def _record(self, raw: str) -> str:
         """``raw`` with every string in it scrubbed; what is not JSON is one string."""
@@ -85,15 +89,19 @@ class Hygiene:
         if isinstance(value, str):
             return self._string(value)
         if isinstance(value, dict):
-            return {self._string(key): self._named(key, child) for key, child in value.items()}
+            members = ((*self._key(key), child) for key, child in value.items())
+            return {key: self._named(child) if is_naming else self._walk(child) for key, is_naming, child in members}
         if isinstance(value, list):
             return [self._walk(child) for child in value]
         is_long = isinstance(value, int) and value >= _LEAST_CARD
         return "[card]" if is_long and "card" in self._scrubber.kinds and is_card(str(value)) else value
 
-    def _named(self, key: str, child):
-        is_name = isinstance(child, str) and child and "mention" in self._scrubber.kinds and _NAMING.fullmatch(key)
-        return USER if is_name and not _PSEUDONYM.fullmatch(child) else self._walk(child)
+    def _named(self, value):
+        is_name = isinstance(value, str) and value and not _PSEUDONYM.fullmatch(value)
+        return USER if is_name else self._walk(value)
+
+    def _is_naming(self, key: str) -> bool:
+        return "mention" in self._scrubber.kinds and _NAMING.fullmatch(key) is not None
 
 
 def _mapped(table: pa.Table, name: str, clean: Callable) -> pa.Table:

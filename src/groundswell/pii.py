@@ -76,6 +76,7 @@ _TOKEN = re.compile(
 
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d\d(?:[ \u00a0-]?[A-Z0-9]){11,31}", re.IGNORECASE)
 _CARD = re.compile(r"(?<![A-Za-z0-9+])(?<!\d[.,])(?:\d{4}(?:\.\d{4}){3}(?![.,]?\d)|\d{2,19}(?:[ \u00a0-]\d{2,19})*)(?![A-Za-z0-9]|[.,]\d)")
+_CARD_LONG = re.compile(r"\d(?:[ \u00a0.-]?\d){13}")
 _GROUP = re.compile(r"\d+")
 _CARD_GROUPS = 6
 _SSN = re.compile(
@@ -133,19 +134,18 @@ class Scrubber:
         """
         counts = Counter() if counts is None else counts
         for _ in range(_ROUNDS):
-            before, text = text, self._once(self._unhidden(text), counts)
+            before, text = text, self._round(text, counts)
             if text == before:
                 break
         else:
             text = _DIGIT.sub("0", text.translate(_TRIGGERS))  # it grows new finds out of the old ones: nothing written for people does
         return self._also(text, counts) if self._also else text
 
-    def _unhidden(self, text: str) -> str:
-        """What a reader sees of ``text`` where that has something to take out, else ``text``."""
-        if "&" not in text and "\\u" not in text and text.isascii():
-            return text
-        shown = _shown(text)
-        return shown if shown != text and self._once(shown, Counter()) != shown else text
+    def _round(self, text: str, counts: Counter) -> str:
+        """Once over what a reader sees of ``text``; where that has nothing to take out, ``text`` stays as it is written."""
+        shown = text if "&" not in text and "\\u" not in text and text.isascii() else _shown(text)
+        clean = self._once(shown, counts)
+        return text if clean == shown else clean
 
     def _once(self, text: str, counts: Counter) -> str:
         kinds = self.kinds
@@ -184,12 +184,12 @@ class Scrubber:
             return text
         if "iban" in kinds:
             text = _IBAN.sub(finds.iban, text)
-        if "card" in kinds:
+        if "card" in kinds and _CARD_LONG.search(text):
             text = _CARD.sub(finds.card, text)
-        if "ssn" in kinds:
+        if "ssn" in kinds and ("-" in text or "ssn" in text.casefold()):
             text = _SSN.sub(lambda match: (match["before"] or "") + finds.as_("ssn"), text)
         if "phone" in kinds:
-            text = _INTERNATIONAL.sub(finds.international, text)
+            text = _INTERNATIONAL.sub(finds.international, text) if "+" in text or "00" in text else text
             text = _LOCAL.sub(finds.local, text)
             text = _CALLED.sub(finds.called, text)
         return text
@@ -277,6 +277,6 @@ def _shown(text: str) -> str:
             text = _LITERAL_ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
             text = _SURROGATES.sub(lambda match: match[0].encode("utf-16", "surrogatepass").decode("utf-16", "replace"), text)
         text = unicodedata.normalize("NFC", without_invisible(html.unescape(text)))
-        if text == before:
+        if text == before or "&" not in text and "\\u" not in text:
             return text
     return text.translate(_HIDING)
