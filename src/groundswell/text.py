@@ -55,15 +55,20 @@ def without_invisible(text: str) -> str:
 
 
 def _round(text: str) -> str:
+    """One round; a pattern is tried only where a character of it is there: most texts have none of most."""
     text = text[:MAX_CHARACTERS]
-    text = _LITERAL_ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
+    if "\\u" in text:
+        text = _LITERAL_ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
     text = html.unescape(text)
-    text = _SURROGATE_PAIR.sub(lambda match: match[0].encode("utf-16", "surrogatepass").decode("utf-16"), text)
-    text = _CONTROL.sub(" ", _SURROGATE.sub(" ", text))
-    text = without_invisible(text)
-    text = _BRACKET_TAG.sub(" ", _TAG.sub(" ", text))
-    text = unicodedata.normalize("NFC", text)
-    text = _MENTION.sub("@user", _URL.sub("http", text))
+    if not text.isascii():
+        text = _SURROGATE_PAIR.sub(lambda match: match[0].encode("utf-16", "surrogatepass").decode("utf-16"), text)
+        text = without_invisible(_SURROGATE.sub(" ", text))
+    text = _CONTROL.sub(" ", text)
+    text = _TAG.sub(" ", text) if "<" in text else text
+    text = _BRACKET_TAG.sub(" ", text) if "[" in text else text
+    text = text if text.isascii() else unicodedata.normalize("NFC", text)
+    text = _URL.sub("http", text) if "://" in text or "www." in text.lower() else text
+    text = _MENTION.sub("@user", text) if "@" in text else text
     return _SPACE.sub(" ", text).strip()[:MAX_CHARACTERS].rstrip()
 
 
