@@ -95,7 +95,7 @@ _LOCAL = re.compile(
     rf"""{_ALONE}(?:
         (?P<american> (?:1[ .-])? (?:\([2-9]\d\d\)[ ]?|(?<![$€£])[2-9]\d\d[ .-]) [2-9]\d\d [ .-] \d{{4}} )
       | 0[1-9] (?:(?:[ ]\d\d){{4}} | (?:\.\d\d){{4}} | (?:-\d\d){{4}})                                          # 06 12 34 56 78
-      | 0[1-9]\d{{8,10}}                                                                                        # 01701234567
+      | (?<![A-Za-z0-9]/) 0[1-9]\d{{8,10}}                                                                      # 01701234567, no part of a link
       | (?!0?\d[./-]\d{{1,2}}[./-](?:19|20)\d\d)                                                               # no date, but 020 7946 0958
         (?:\(0[1-9]\d{{0,4}}\)|0[1-9]\d{{0,4}}) (?:[ ]?[/-][ ]?|[ ]) \d{{2,8}} (?:[ -]\d{{2,5}}){{0,3}}
       | \(\d{{2,4}}\)[ ]?\d{{3,5}}[ -]\d{{2,4}}(?:[ -]\d{{2,4}})?                                               # (11) 91234-5678
@@ -106,7 +106,7 @@ _LOCAL = re.compile(
 _CALLED = re.compile(
     r"(?P<word>(?<![a-z])(?:call|phone|tel|telephone|whats ?app|mobile|cell|text (?:me|us)|sms|fax|dial|"
     r"handy|telefon|tel[eé]fono|m[oó]vil)\b|[☎📞📱]\ufe0f?)"
-    r"(?P<filler>(?:[\s:.#=-]{0,3}\b(?:me|us|at|on|is|my|our|number|no|nr|under|unter|al|au)\b){0,4}[\s:.#=-]{0,3})"
+    r"(?P<filler>(?:[\s:./#=-]{0,3}\b(?:me|us|at|on|is|my|our|number|no|nr|under|unter|al|au)\b){0,4}[\s:./#=-]{0,3})"
     rf"(?P<digits>\(?\d(?:{_BETWEEN}\d){{6,14}}){_ENDS}",
     re.IGNORECASE,
 )
