@@ -121,7 +121,7 @@ class Hider:
 
 
 def _may_hold(value: str, name: str) -> bool:
-    """False only where no pattern of ``name`` can match ``value``: letters that ``lower`` keeps apart and ``re.IGNORECASE`` does not are left to it."""
+    """False only where no pattern of ``name`` can match ``value``; letters that ``lower`` keeps apart and ``re.IGNORECASE`` does not count as may."""
     return not name.isascii() or name.lower() in value.lower() or _ALIKE.search(value) is not None
 
 

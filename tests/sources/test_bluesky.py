@@ -241,6 +241,14 @@ def test_the_simulators_habits_lose_no_post(url, tmp_path):
     assert disturbed.http.requests > reading.http.requests
 
 
+def test_answers_in_the_simulator_name_posts_that_are_there(url, tmp_path):
+    found, _ = read(None, tmp_path, url)
+    answers = [one for one in found if one.parent_id]
+    assert len(answers) > 30 and {one.kind for one in answers} == {"reply"}
+    # Whoever is answered may have made up their time, and be outside the window.
+    assert sum(one.parent_id in {each.post_id for each in found} for one in answers) > 0.9 * len(answers)
+
+
 def test_deleted_posts_are_found_out(tmp_path):
     with platforms(bluesky_per_day=330) as url:
         at = {"now": (DAY.end + timedelta(hours=1)).isoformat()}

@@ -225,6 +225,14 @@ def test_the_simulator_pages_both_ways(url):
     assert newest.headers["x-ratelimit-reset"].endswith("Z") and int(newest.headers["x-ratelimit-limit"]) == 300
 
 
+def test_answers_in_the_simulator_name_statuses_that_are_there(url, tmp_path):
+    found, _ = read(None, tmp_path, url, tags=("game",))
+    answers = [one for one in found if one.parent_id]
+    assert len(answers) > 20 and {one.kind for one in answers} == {"reply"}
+    # Whoever is answered may not want to be indexed.
+    assert sum(one.parent_id in {each.post_id for each in found} for one in answers) > 0.8 * len(answers)
+
+
 def test_deleted_statuses_are_found_out(tmp_path):
     with platforms(mastodon_per_day=230) as url:
         httpx2.put(f"{url}/now", json={"now": (DAY.end + timedelta(hours=1)).isoformat()}).raise_for_status()
