@@ -47,9 +47,9 @@ class RawRows:
         self.described = lake.describe(partition)
         self.columns_wrong = self._wrong()
         is_large = self.described["rows"] > PIECE and not self.columns_wrong
-        keys = [self._fitted(batch)[0] for batch in lake.batches(partition, _KEYS)] if is_large else []
-        self._held = None if keys and _is_ordered(keys) else self._whole()
-        self.is_repeated, self.is_duplicate = _repeats(keys or [self._held[0]])
+        keys = _keys(self._fitted(batch)[0] for batch in lake.batches(partition, _KEYS)) if is_large else None
+        self._held = None if keys and _is_ordered(keys[0]) else self._whole()
+        self.is_repeated, self.is_duplicate = _repeats(*(keys if self._held is None else _keys([self._held[0]])))
         self.rows = len(self.is_repeated) if not self.columns_wrong else self.described["rows"]
 
     def pieces(self) -> Iterator[Piece]:
@@ -112,19 +112,25 @@ def _is_utf8(column: pa.ChunkedArray) -> bool:
     return True
 
 
-def _is_ordered(tables: list[pa.Table]) -> bool:
-    keys = pa.concat_tables([table.select(["created_at", "post_id"]) for table in tables])
+def _keys(tables: Iterable[pa.Table]) -> tuple[pa.Table, np.ndarray]:
+    """Time and id of every row, and 64 bits of a hash of its text, 0 where it has none: the texts themselves are let go."""
+    found, hashes = [NULLABLE.empty_table().select(["created_at", "post_id"])], [np.empty(0, np.uint64)]
+    for table in tables:
+        found.append(table.select(["created_at", "post_id"]))
+        texts = table.column("text").to_numpy(zero_copy_only=False)
+        hashes.append(np.where(np.array([bool(text) for text in texts], dtype=bool), pd.util.hash_array(texts, categorize=False), np.uint64(0)))
+    return pa.concat_tables(found), np.concatenate(hashes)
+
+
+def _is_ordered(keys: pa.Table) -> bool:
     return bool((np.diff(pc.sort_indices(keys, sort_keys=_ORDER).to_numpy().astype(np.int64)) == 1).all())
 
 
-def _repeats(tables: Iterable[pa.Table]) -> tuple[np.ndarray, np.ndarray]:
-    """For each row whether its id came before, and whether its id or its text did; of texts 64 bits of a hash are compared."""
-    ids = pd.Series(np.concatenate([table.column("post_id").to_numpy(zero_copy_only=False) for table in tables]), dtype=object)
-    texts = [table.column("text").to_numpy(zero_copy_only=False) for table in tables]
-    hashes = pd.Series(np.concatenate([pd.util.hash_array(column, categorize=False) for column in texts]))
-    has_text = np.concatenate([np.array([bool(text) for text in column], dtype=bool) for column in texts])
-    is_repeated = (ids.duplicated() & ids.notna()).to_numpy()
-    return is_repeated, is_repeated | (hashes.duplicated().to_numpy() & has_text)
+def _repeats(keys: pa.Table, hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each row whether its id came before, and whether its id or its text did."""
+    ids = keys.column("post_id").to_pandas()
+    is_repeated = (ids.duplicated() & ids.notna()).to_numpy(dtype=bool)
+    return is_repeated, is_repeated | (pd.Series(hashes).duplicated().to_numpy() & (hashes != 0))
 
 
 def together(raws: list[RawRows]) -> Iterator[list[tuple[int, Piece]]]:
