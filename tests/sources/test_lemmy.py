@@ -39,6 +39,10 @@ def view(number, seconds=None, creator=None, **post):
     }
 
 
+END = (view(2, seconds=-1), view(1, seconds=-2))
+"""Two posts older than the window, one after the other: there is nothing of it behind them."""
+
+
 def instance(pages, asked=None):
     """An instance that gives the page of each cursor; a page is a list of posts and the next cursor, or a whole answer."""
 
@@ -62,17 +66,25 @@ def instance(pages, asked=None):
 def test_the_walk_goes_from_now_past_what_is_newer_to_what_is_older(tmp_path):
     asked = []
     newer, older = view(90, seconds=86_400), view(1, seconds=-1)
-    pages = {None: ([newer, newer], "P1"), "P1": ([newer, view(8)], "P2"), "P2": ([view(7), older], "P3")}
+    pages = {None: ([newer, newer], "P1"), "P1": ([newer, view(8)], "P2"), "P2": ([view(7), older, older], "P3")}
     found, reading = read(instance(pages, asked), tmp_path)
     assert [post.text for post in found] == ["level 8", "level 7"]
     assert asked == [None, "P1", "P2"] and not reading.dropped
+
+
+def test_one_older_post_out_of_its_place_is_no_end(tmp_path):
+    stray, older, asked = view(1, seconds=-900), view(2, seconds=-5), []
+    pages = {None: ([stray, view(9)], "P1"), "P1": ([view(8), stray], "P2"), "P2": ([view(7), older], "P3"), "P3": ([older], "P4")}
+    found, _ = read(instance(pages, asked), tmp_path)
+    assert [post.text for post in found] == ["level 9", "level 8", "level 7"]
+    assert asked == [None, "P1", "P2", "P3"]
 
 
 @pytest.mark.parametrize("kind", ["featured_community", "featured_local"])
 def test_a_pinned_post_is_no_end(tmp_path, kind):
     pages = {
         None: ([view(1, seconds=-900_000, **{kind: True}), view(2, **{kind: True}), view(9)], "P1"),
-        "P1": ([view(8), view(7, seconds=-1)], "P2"),
+        "P1": ([view(8), *END], "P2"),
     }
     found, _ = read(instance(pages), tmp_path)
     assert [post.text for post in found] == ["level 2", "level 9", "level 8"]
@@ -113,14 +125,14 @@ def test_another_service_is_recognised(tmp_path, answer):
 
 
 def test_a_refusal_without_a_word_is_waited_for(tmp_path):
-    answers = iter([httpx2.Response(429, json={"error": "rate_limit_error"}), ([view(9), view(1, seconds=-1)], "P1")])
+    answers = iter([httpx2.Response(429, json={"error": "rate_limit_error"}), ([view(9), *END], "P1")])
     found, reading = read(instance({None: [lambda: next(answers)]}), tmp_path)
     assert len(found) == 1 and reading.http.retries == 1
 
 
 def test_each_community_is_read_once(tmp_path):
     asked = []
-    found, _ = read(instance({None: ([view(9), view(1, seconds=-1)], "P1")}, asked), tmp_path, communities=("games", "pc@else.example", "games"))
+    found, _ = read(instance({None: ([view(9), *END], "P1")}, asked), tmp_path, communities=("games", "pc@else.example", "games"))
     assert len(asked) == 2 and len(found) == 2
 
 
@@ -140,7 +152,7 @@ def test_a_post_in_the_lake(tmp_path):
             ],
             "P1",
         ),
-        "P1": ([view(8, language_id=0), view(1, seconds=-1)], "P2"),
+        "P1": ([view(8, language_id=0), *END], "P2"),
     }
     settings = settings_at("http://platform.test", tmp_path)
     topic = Topic(lemmy=LemmyTopic(communities=["games"]))

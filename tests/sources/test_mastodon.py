@@ -96,6 +96,11 @@ def test_an_instance_that_does_not_page_is_said(tmp_path):
         read(instance([[status(9)]] * 9), tmp_path)
 
 
+def test_statuses_out_of_order_are_refused(tmp_path):
+    with pytest.raises(SourceError, match="newest first"):
+        read(instance([[status(7), status(1, seconds=-900), status(6)]]), tmp_path)
+
+
 @pytest.mark.parametrize("answer", [{"error": "no"}, [{"id": "01HABCDEFGHJKMNPQRSTVWXYZ0"}], ["text"]])
 def test_another_service_is_recognised(tmp_path, answer):
     with pytest.raises(SourceError, match="expected a list of statuses"):
@@ -138,7 +143,7 @@ def test_the_warning_is_part_of_the_text_and_tags_are_hashtags(tmp_path):
 
 def test_edits_replies_and_languages_are_kept(tmp_path):
     edited = (DAY.start + timedelta(hours=2)).isoformat()
-    first, second = kept(tmp_path, [status(1), status(2, edited_at=edited, in_reply_to_id=status(1)["id"], language="de", favourites_count=3)])
+    first, second = kept(tmp_path, [status(2, edited_at=edited, in_reply_to_id=status(1)["id"], language="de", favourites_count=3), status(1)])
     assert (second["kind"], second["parent_id"], second["lang"], second["likes"]) == ("reply", first["post_id"], "de", 3)
     assert second["edited_at"] == DAY.start + timedelta(hours=2) and first["edited_at"] is None
 

@@ -60,7 +60,8 @@ def _page(settings: SimulatorSettings, topic: str, size: int, cursor: str, fault
     after = int(cursor[1:], 16) if re.fullmatch("P[0-9a-f]{1,15}", cursor) else None
     if fault == "repeated-page" and after is not None:
         newer = list(takewhile(lambda one: one[0].post_id != after, _listed(settings, topic, None)))
-        page = [*newer, (as_written(settings, "lemmy", topic, after), False)][-size:]
+        cursor_post = lookup(settings, "lemmy", topic, after)
+        page = [*newer, *([(cursor_post, False)] if cursor_post else [])][-size:]
     else:
         page = list(islice(_listed(settings, topic, after), size))
     following = f"P{page[-1][0].post_id:x}" if page else None

@@ -53,11 +53,13 @@ def _languages(reading: Reading) -> dict[int, str]:
 
 
 def _walk(reading: Reading, community: str) -> Iterator:
-    cursor, used, idle = None, {None}, 0
+    cursor, used, idle, last = None, {None}, 0, []
     while idle < IDLE_PAGES:
         page = _page(reading, community, cursor)
         yield from (view for view in page["posts"] if _may_be_due(view, reading))
-        if any(_is_past(view, reading.start) for view in page["posts"]):
+        # One older post may stand where it does not belong; two on end, the last that came, are the list's own order.
+        last = [*last, *filter(None, map(_unpinned, page["posts"]))][-2:]
+        if len(last) == 2 and max(last) < reading.start:
             return
         following = word(page.get("next_page"))
         if page["posts"] and following is None:
@@ -79,9 +81,10 @@ def _may_be_due(view, reading: Reading) -> bool:
     return created is None or created in reading
 
 
-def _is_past(view, start: datetime) -> bool:
-    created, post = _created(view), _post(view)
-    return created is not None and created < start and not (post.get("featured_community") or post.get("featured_local"))
+def _unpinned(view) -> datetime | None:
+    """The time of a post that stands where its time puts it."""
+    post = _post(view)
+    return None if post.get("featured_community") or post.get("featured_local") else _created(view)
 
 
 def _post(view) -> dict:

@@ -91,6 +91,9 @@ def _page(reading: Reading, tag: str, cursor: int) -> list:
     page = _ask(reading, f"timelines/tag/{quote(tag, safe='')}", query).value
     if not isinstance(page, list) or (page and all(_id(status) is None for status in page)):
         raise SourceError("mastodon: expected a list of statuses whose ids are numbers: is GROUNDSWELL_MASTODON_URL a Mastodon instance?")
+    ids = [number for number in map(_id, page) if number is not None]
+    if ids != sorted(ids, reverse=True):  # one that is out of its place would let the walk jump over others
+        raise SourceError(f"mastodon: the statuses of #{tag} do not come newest first: run the window again")
     return page
 
 
