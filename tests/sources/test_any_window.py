@@ -1,5 +1,6 @@
 """Any window, cut anywhere, under any faults: the same posts as the whole window undisturbed."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,7 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from groundswell.config import CollectParams
+from groundswell.errors import SourceError
 from groundswell.http import Http
+from groundswell.simulator.drift import RECORDS
+from groundswell.simulator.faults import PASSING
 from groundswell.sources import source_named
 from groundswell.sources.base import Reading
 from tests.simulated import plan_faults, platforms, settings_at
@@ -15,9 +19,12 @@ from tests.sources.cases import CASES
 
 START = datetime(2026, 10, 19, tzinfo=UTC)
 DAY_SECONDS = 86_400
-FAULTS = ("429-seconds", "429-date", "429-epoch", "429-delta", "429-iso", "429-silent", "500", "503", "html", "truncated")
+FAULTS = tuple(fault for fault in PASSING if fault != "slow")
 
 every_platform = pytest.mark.parametrize("case", [case for case in CASES if case.is_past], ids=lambda case: case.name)
+every_platform_with_records = pytest.mark.parametrize(
+    "case", [case for case in CASES if case.is_past and case.name in RECORDS], ids=lambda case: case.name
+)
 pytestmark = pytest.mark.slow
 few = settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -28,13 +35,16 @@ def url():
         yield address
 
 
-def read(case, url, home, start, end, page_size=40):
+def read(case, url, home, start, end, page_size=40, dropped=None):
     """(id, text, time) of what the source finds in ``[start, end)`` seconds of the day, in its own order; it never really waits."""
     moments = (START + timedelta(seconds=start), START + timedelta(seconds=end))
     with Http(attempts=12, sleep=lambda seconds: None) as http:
         section = getattr(case.topic(home), case.name)
         reading = Reading(section, *moments, settings_at(url, home), CollectParams(page_size=page_size), http)
-        return [(found.post_id, found.text, found.created_at) for found in source_named(case.name).posts(reading)]
+        found = [(found.post_id, found.text, found.created_at) for found in source_named(case.name).posts(reading)]
+        if dropped is not None:
+            dropped.update(reading.dropped)
+        return found
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +87,34 @@ def test_no_fault_takes_a_post_away_or_adds_one(case, url, whole, tmp_path, plan
 @every_platform
 def test_there_is_something_to_lose(case, whole):
     assert len(whole(case)) > 50
+
+
+@every_platform_with_records
+@pytest.mark.parametrize("drift", ["new-field", "out-of-window"])
+def test_what_comes_on_top_of_the_records_takes_none_away(case, url, whole, tmp_path, drift):
+    """The same posts, or an error: X counts what it sends, and a page with one more is refused."""
+    expected = whole(case)
+    plan_faults(url, case.name, dict.fromkeys(range(1, 30), drift))
+    try:
+        found = read(case, url, tmp_path, 0, DAY_SECONDS)
+    except SourceError as error:
+        assert (case.name, drift) == ("x", "out-of-window"), error
+        return
+    finally:
+        plan_faults(url, case.name, {})
+    assert set(found) == set(expected)
+
+
+@every_platform_with_records
+@pytest.mark.parametrize("drift", ["missing-key", "type-change"])
+def test_records_that_can_not_be_read_are_never_just_not_there(case, url, whole, tmp_path, drift):
+    """An error, or what was dropped is counted, all of it."""
+    expected, dropped = whole(case), Counter()
+    plan_faults(url, case.name, dict.fromkeys(range(1, 30), drift))
+    try:
+        found = read(case, url, tmp_path, 0, DAY_SECONDS, dropped=dropped)
+    except SourceError:
+        return
+    finally:
+        plan_faults(url, case.name, {})
+    assert len(set(found)) + sum(dropped.values()) >= len(set(expected))
