@@ -163,3 +163,13 @@ def test_one_end_of_a_range_is_enough(lived):
 def test_an_empty_lake_has_nothing_to_look_at(tmp_path):
     with pytest.raises(LakeError, match="no day of games is in the lake"):
         overview(Settings(project=tmp_path, home=tmp_path), PARAMS)
+
+
+def test_many_sources_are_below_each_other_and_no_word_is_cut(lived, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    found = look(lived, PARAMS, topics=[], windows=None, now=datetime(2026, 11, 20, 9, tzinfo=UTC))
+    cells = found["topics"]["games"]["steam"]
+    show({**found, "topics": {"games": {f"network_{number}": cells for number in range(9)}}})
+    printed = capsys.readouterr().out
+    assert all(f"network_{number}" in printed for number in range(9))
+    assert printed.count("sealed 3 q25%") == 9 and max(map(len, printed.split("2026-10-20")[0].splitlines())) <= 80

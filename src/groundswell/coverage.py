@@ -71,6 +71,10 @@ def between(settings: Settings, params: Params, first: str | None, last: str | N
     return parse_windows(f"{first}..{last}")
 
 
+_WINDOW_WIDTH, _CELL_WIDTH = 17, 17
+"""Of a table in the terminal, in characters: as many sources as fit beside each other, the others below."""
+
+
 def show(found: dict, *, most: int | None = 31) -> None:
     """Print ``found`` (of `look`) as tables for a person: the last ``most`` windows, all where it is None."""
     from rich.console import Console
@@ -78,11 +82,13 @@ def show(found: dict, *, most: int | None = 31) -> None:
 
     console = Console()
     for topic, by_source in found["topics"].items():
-        table = Table("window", *by_source, title=f"{topic}: {found['from']} … {found['to']}")
         windows = list(next(iter(by_source.values()), {}))
-        for window in windows[-(most or 0) :]:
-            table.add_row(window, *(_mark(cells[window]) for cells in by_source.values()))
-        console.print(table)
+        fit = max(1, (console.width - _WINDOW_WIDTH) // _CELL_WIDTH)
+        for sources in (list(by_source)[start : start + fit] for start in range(0, len(by_source), fit)):
+            table = Table("window", *sources, title=f"{topic}: {found['from']} … {found['to']}")
+            for window in windows[-(most or 0) :]:
+                table.add_row(window, *(_mark(by_source[source][window]) for source in sources))
+            console.print(table)
         totals = found["totals"][topic]
         counts = ", ".join(f"{totals[name]:,} {name}" for name in (*_COLOURS, "revised", "superseded"))
         console.print(f"{counts}; {totals['rows_valid']:,} valid posts, {totals['quarantined_share']:.1%} quarantined", soft_wrap=True)
