@@ -11,7 +11,7 @@ import pytest
 
 from groundswell.collect import collect
 from groundswell.config import CollectParams, Topic, ValidateParams
-from groundswell.errors import AccessRefused, StorageError, ValidationFailed
+from groundswell.errors import AccessRefused, SourceError, StorageError, ValidationFailed
 from groundswell.files import replacing, sha256_of
 from groundswell.lake import Lake
 from groundswell.sources.hackernews import HackerNewsTopic
@@ -59,6 +59,20 @@ def test_a_field_that_changed_its_type_is_loud_and_loses_nothing(tmp_path):
     with pytest.raises(ValidationFailed, match=r"30 of 30 rows are quarantined \(100.0%; at most 20.0% may\)"):
         validated(settings)
     assert not list((tmp_path / "lake").glob("valid/**/*.parquet"))
+
+
+@pytest.mark.parametrize("change", [{"created_at_i": {"value": NOON}}, {"objectID": ["1"]}])
+def test_records_whose_times_or_ids_changed_their_type_fail_the_window(tmp_path, change):
+    """They could not be put aside, having no window or no name; and a day without them would look like a quiet one."""
+    hits = [hit(number, **(change if number < 30 else {})) for number in range(100)]
+    with pytest.raises(SourceError, match=r"hackernews: 30 of 100 records of window 2026-10-19 have no id or no time .* answers have changed"):
+        collected(tmp_path, answering(hits))
+    assert not list((tmp_path / "lake").glob("**/*.parquet"))
+
+
+def test_some_records_without_a_time_are_only_counted(tmp_path):
+    _, report, table = collected(tmp_path, answering([hit(number, **({"created_at_i": None} if number < 5 else {})) for number in range(60)]))
+    assert table.num_rows == 55 and report["dropped"] == {"bad_time": 5}
 
 
 def test_a_few_rows_of_another_type_are_put_aside_with_a_reason(tmp_path):

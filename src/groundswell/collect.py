@@ -22,11 +22,12 @@ import pyarrow as pa
 
 from groundswell import sight
 from groundswell.config import CollectParams, Settings, Topic
-from groundswell.errors import NotSettled, ParamsError, UnknownName, WindowError, nearest
+from groundswell.errors import UnknownName, nearest
 from groundswell.files import write_json
 from groundswell.http import Http
 from groundswell.lake import Lake, Partition
 from groundswell.pseudonym import Pseudonyms, key_id
+from groundswell.refusals import require_legible, require_over_there, require_possible, require_settings
 from groundswell.schema import POST
 from groundswell.sorting import SortedPosts, first_of_each
 from groundswell.sources import source_named
@@ -64,8 +65,8 @@ def collect(
     network = source_named(source)
     section = _section(source, topic_name, topic)
     network = network.for_topic(section)
-    _require_settings(network, settings)
-    _require_possible(network, windows, now)
+    require_settings(network, settings)
+    require_possible(network, windows, now)
     names = {key_id(key): Pseudonyms(key, source, network.authors(section), network.author_in_id) for key in settings.keys_for_pseudonyms()}
     tombstones = Tombstones(settings)
     with Http(attempts=params.attempts, longest_wait_seconds=params.longest_wait_seconds, transport=transport) as http:
@@ -74,7 +75,7 @@ def collect(
         readings = (Reading(section, start, end, settings, params, http, known=job.known(windows)) for start, end in spans)
         written = {}
         for window, rows, dropped, reading in _by_window(network, job, readings, windows):
-            _require_over_there(network, window, http)
+            require_over_there(network, window, http)
             written[window.key] = job.write(window, rows, dropped, reading)
             _progress(source, topic_name, window, written[window.key]["rows"], len(written), len(windows))
             write_json(written[window.key], settings.report("collect", topic_name, source, window.key))
@@ -95,45 +96,6 @@ def _section(source: str, topic_name: str, topic: Topic):
     return section
 
 
-def _require_settings(network: Source, settings: Settings) -> None:
-    missing = [f"GROUNDSWELL_{name.upper()}" for name in network.needs if not getattr(settings, name)]
-    if missing:
-        raise ParamsError(f"{network.name} can't be asked without {', '.join(missing)}: set what is missing in the environment or as a secret file")
-
-
-def _require_possible(network: Source, windows: list[Window], now: datetime) -> None:
-    for window in windows:
-        _require_settled(network, window, now)
-        if network.look_back is not None and window.start < now - network.look_back:
-            oldest = now - network.look_back
-            raise WindowError(
-                f"window {window.key}: {network.name} looks back {network.look_back.days} days, to {oldest:%Y-%m-%dT%H:%MZ}; what is older is gone"
-            )
-
-
-def _require_settled(network: Source, window: Window, now: datetime) -> None:
-    if network.is_on_sight:
-        window.require_begun(now)
-        return
-    window.require_over(now)
-    due = window.end + network.settle
-    if now < due and not network.is_file:
-        raise NotSettled(
-            f"window {window.key}: {network.name} may bring posts of it for {network.settle} after its end; it can be had from {due:%Y-%m-%dT%H:%MZ}",
-            (due - now).total_seconds(),
-        )
-
-
-def _require_over_there(network: Source, window: Window, http: Http) -> None:
-    """Refuse a window that is not over by the platform's own clock: this machine's is ahead, and the posts that are still to come would be lost."""
-    if not network.is_on_sight and http.server_time is not None and http.server_time < window.end.timestamp():
-        there = datetime.fromtimestamp(http.server_time, UTC)
-        raise WindowError(
-            f"window {window.key} ends at {window.end:%Y-%m-%dT%H:%MZ}, and the platform's clock says {there:%Y-%m-%dT%H:%MZ}: "
-            "this machine's clock is ahead. Nothing of the window was written: set the clock (NTP) and run it again when it is over"
-        )
-
-
 def _spans(network: Source, windows: list[Window]) -> Iterator[tuple[datetime, datetime]]:
     if network.is_file or network.is_on_sight:
         yield windows[0].start, windows[-1].end
@@ -148,8 +110,11 @@ def _by_window(
     if not (network.is_file or network.is_on_sight):
         for window, reading in zip(windows, readings, strict=True):
             with job.sorting() as posts:
+                kept = 0
                 for row in job.rows(window, network.posts(reading), reading.dropped):
                     posts.add(row)
+                    kept += 1
+                require_legible(network, window, kept, reading.dropped)
                 yield window, posts.until(window.end), reading.dropped, reading
         return
     (reading,) = readings
