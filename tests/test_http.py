@@ -47,6 +47,37 @@ def test_a_wait_that_is_too_long_is_refused_at_once():
     assert waited == []
 
 
+@pytest.mark.parametrize("reset", ["600", "1792404600", "2026-10-19T10:10:00Z"])
+def test_a_server_that_fails_does_not_mean_its_limits(reset):
+    """Platforms say on every answer when their limits begin anew; a failure has nothing to do with those."""
+    failed = httpx2.Response(502, headers={"x-ratelimit-remaining": "599", "x-ratelimit-reset": reset})
+    http, waited = http_that_answers(
+        failed, httpx2.Response(503, headers={"retry-after": "7", "x-ratelimit-reset": reset}), httpx2.Response(200, json={})
+    )
+    assert http.get("http://platform.test", {}) == {}
+    assert waited[0] < 1 and waited[1] == 7
+
+
+def test_a_wait_that_is_over_already_is_not_asked_about_again_at_once():
+    http, waited = http_that_answers(*[httpx2.Response(429, headers={"x-rate-limit-reset": str(NOW)})] * 3, httpx2.Response(200, json={}))
+    assert http.get("http://platform.test", {}) == {}
+    assert 0 < waited[0] < waited[2]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br"])
+def test_a_body_that_is_not_packed_as_it_says_is_asked_for_again(encoding):
+    """An error page, sent under the headers of the answer that it stands for."""
+
+    def handler(request):
+        bodies.append(request)
+        is_first = len(bodies) == 1
+        return httpx2.Response(200, content=b"<html>" if is_first else b"{}", headers={"content-encoding": encoding} if is_first else {})
+
+    bodies = []
+    http = Http(transport=httpx2.MockTransport(handler), sleep=lambda seconds: None)
+    assert (http.get("http://platform.test", {}), http.retries) == ({}, 1)
+
+
 def test_attempts_come_to_an_end():
     http, waited = http_that_answers(*[httpx2.Response(500)] * 3, attempts=3)
     with pytest.raises(SourceError, match="answered 500, 3 times"):

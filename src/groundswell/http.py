@@ -152,9 +152,9 @@ class Http:
         self.requests += 1
         try:
             response = call(self._open())
-        except httpx2.TransportError as error:
+        except (httpx2.TransportError, httpx2.DecodingError) as error:
             raise _TryAgain(f"{type(error).__name__} ({error})") from error
-        except (httpx2.InvalidURL, httpx2.DecodingError, httpx2.TooManyRedirects) as error:
+        except (httpx2.InvalidURL, httpx2.TooManyRedirects) as error:
             raise SourceError(f"{url}: can't be asked: {error}") from error
         spent = quota(_json_or_none(response)) if quota and response.status_code == 429 else None
         if spent:
@@ -181,7 +181,7 @@ class Http:
             return self._client
 
     def _told(self, url: str, response: httpx2.Response) -> float | None:
-        told = server_wait(dict(response.headers), self._clock())
+        told = server_wait(dict(response.headers), self._clock(), is_limit=response.status_code == 429)
         if told is not None:
             self._require_short(told, url)
         return told
@@ -206,7 +206,7 @@ class Http:
 
     def _wait(self, state: RetryCallState) -> float:
         error = state.outcome.exception()
-        if error.told is not None:
+        if error.told:  # a wait that is over by now says nothing: limits begin anew between two seconds
             return error.told
         return min(self._longest_wait, 0.25 * 2 ** (state.attempt_number - 1)) * random.uniform(0.5, 1)  # noqa: S311
 
