@@ -116,6 +116,12 @@ def test_a_status_in_two_tags_is_one_post(tmp_path):
     assert not reading.dropped
 
 
+def test_a_tag_keeps_its_letters(tmp_path):
+    asked = []
+    read(instance([[status(1, seconds=-1)]], asked), tmp_path, tags=("#Straßenbahn",))
+    assert [tag for tag, _ in asked] == ["straßenbahn"]
+
+
 @pytest.mark.parametrize(
     ("content", "text"),
     [

@@ -261,6 +261,31 @@ def test_other_peoples_names_leave_the_record(url, tmp_path):
     assert "990017" not in row["raw"] and "tin_heron88" not in row["raw"] and '"77"' not in row["raw"]
 
 
+def test_names_leave_the_addresses_of_posts_and_profiles(tmp_path):
+    """X writes a picture's and a quoted post's address with the name of whoever wrote it; the post is found without."""
+    links = [
+        "https://twitter.com/tin_heron88/status/1846/photo/1",
+        "https://x.com/tin_heron88",
+        "x.com/tin_heron88/s…",
+        "https://mobile.twitter.com/Tin_Heron88/status/1846?s=20",
+        "pic.x.com/zoXlQF",
+        "https://x.com/i/web/status/1846",
+        "https://x.com/hashtag/goty",
+        "https://netflix.com/tin_roofs",
+    ]
+    urls = {"urls": [{"url": "https://t.co/a", "expanded_url": link} for link in links]}
+    transport = scripted(page(record(1, entities=urls, note_tweet={"text": "hello", "entities": urls})))[0]
+    found = read(transport, tmp_path)[0][0].record
+    assert [one["expanded_url"] for one in found["entities"]["urls"]] == [
+        "https://twitter.com/i/status/1846/photo/1",
+        "https://x.com/i",
+        "x.com/i/s…",
+        "https://mobile.twitter.com/i/status/1846?s=20",
+        *links[4:],
+    ]
+    assert found["note_tweet"]["entities"] == found["entities"] and found["note_tweet"]["text"] == "hello"
+
+
 def asked_for(url, home, ids, transport=None, **changes):
     http = Http(transport=transport, sleep=lambda seconds: None)
     return set(SOURCE.gone(Recheck(section(**changes), ids, settings_at(url, home), http))), http

@@ -33,7 +33,7 @@ def router(settings: SimulatorSettings) -> APIRouter:
     def timeline(request: Request, response: Response, tag: str, limit: int = 20, max_id: int = _MOST, since_id: int = 0, min_id: int = 0):
         response.headers.update(_limits())
         limit, fault = min(max(limit, 1), 40), getattr(request.state, "fault", None)
-        posts = _page(settings, tag.casefold(), limit, max_id, since_id, min_id, fault)
+        posts = _page(settings, tag.lower(), limit, max_id, since_id, min_id, fault)
         if posts:
             response.headers["link"] = _link(str(request.url).split("?")[0], limit, posts)
         return [_status(post, _tags(post, settings, settings.topic_of(tag))) for post in posts]

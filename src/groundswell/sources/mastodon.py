@@ -50,7 +50,7 @@ class MastodonTopic(Section):
 def posts(reading: Reading) -> Iterator[Found]:
     """Statuses of ``[start, end)`` under any of the tags; `SourceError` for an instance whose answers are none of Mastodon's."""
     of_other_tags: set[str] = set()
-    for tag in dict.fromkeys(tag.strip().lstrip("#").casefold() for tag in reading.section.tags):
+    for tag in dict.fromkeys(tag.strip().lstrip("#").lower() for tag in reading.section.tags):
         of_this_tag = set()
         for status in _walk(reading, tag):
             found = _found(status, reading)

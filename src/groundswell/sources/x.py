@@ -7,6 +7,7 @@ posts than it counts is an error. An edited post keeps the id under which it was
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,10 @@ FIELDS = "author_id,conversation_id,created_at,edit_history_tweet_ids,entities,i
 LANGUAGES = {"in": "id", "iw": "he", "ji": "yi"} | dict.fromkeys(("und", "zxx", "art", "qam", "qct", "qht", "qme", "qst"))
 """X's words that BCP 47 has another one for, or none: undecided, only tags, only links."""
 KINDS = {"retweeted": "repost", "replied_to": "reply", "quoted": "quote"}
+_NAME_IN_ADDRESS = re.compile(
+    r"(?<![\w.-])((?:www\.|mobile\.)?(?:twitter|x)\.com/)(?!(?:i|hashtag|home|intent|search|share)\b)\w{1,15}\b", re.IGNORECASE
+)
+"""A person's name where X writes it without being asked: in the address of a picture, of a quoted post, of a profile."""
 _SNOWFLAKES_FROM_MS = 1_288_834_974_657
 _DEAD = ("resource-not-found", "not-authorized-for-resource")
 """Deleted or suspended, and protected: neither may be kept."""
@@ -164,7 +169,7 @@ def _found(record, reading: Reading) -> Found | None:
         created_at=created,
         edited_at=edited,
         text=_text(record),
-        record=record,
+        record=_kept(record),
         author=word(record.get("author_id")),
         lang=LANGUAGES.get(record.get("lang"), record.get("lang")) if isinstance(record.get("lang"), str) else None,
         kind=kind,
@@ -185,6 +190,21 @@ def _fault(record) -> tuple[str | None, datetime | None]:
 
 def _part(record: dict, name: str) -> dict:
     return record[name] if isinstance(record.get(name), dict) else {}
+
+
+def _kept(record: dict) -> dict:
+    """The record without people's names in addresses; a post's address leads to it by its number alone."""
+    kept = record | {"entities": _nameless(record["entities"])} if "entities" in record else record
+    note = _part(record, "note_tweet")
+    return kept | {"note_tweet": note | {"entities": _nameless(note["entities"])}} if "entities" in note else kept
+
+
+def _nameless(value):
+    if isinstance(value, dict):
+        return {name: _nameless(child) for name, child in value.items()}
+    if isinstance(value, list):
+        return [_nameless(child) for child in value]
+    return _NAME_IN_ADDRESS.sub(r"\1i", value) if isinstance(value, str) else value
 
 
 def _text(record: dict) -> str | None:
