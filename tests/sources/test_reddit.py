@@ -142,6 +142,13 @@ def test_an_end_at_the_cap_is_no_end(tmp_path):
     assert len(read(scripted(*pages, reaching)[0], tmp_path)[0]) == 991
 
 
+def test_an_end_far_below_the_cap_may_be_the_cap(tmp_path):
+    """What moderators took down counts and is not shown: listings of large subreddits were seen to end after 673."""
+    pages = [page(*[thing(1000 - 100 * number - place) for place in range(100)], after=f"t3_{number}") for number in range(6)]
+    with pytest.raises(OutOfReach, match="ended after 673 things"):
+        read(scripted(*pages, page(*[thing(100 - place) for place in range(73)]))[0], tmp_path)
+
+
 def test_a_search_ends_at_a_cap_of_its_own(tmp_path):
     pages = [page(*[thing(300 - 100 * number - place) for place in range(100)], after=f"t3_{number}") for number in range(2)]
     transport, asked = scripted(*pages, page(thing(7)))
