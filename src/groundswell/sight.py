@@ -31,15 +31,17 @@ def remembered(footers: Sequence[Mapping]) -> dict[str, Shown]:
 def facts(before: Mapping, shown: Mapping[str, Shown], window: Window, now: datetime) -> dict:
     """What the footer of ``window`` says after a reading at ``now`` that was ``shown`` this; ``before`` is the footer as it was.
 
-    ``status`` is "open" until the first reading after the window's end, then "complete": no more can come. ``seen`` are the spans,
-    ``seen_share`` how much of the window the address of this reading that was seen least has shown. `WindowError` where nothing was seen at all.
+    ``status`` is "open" until the first reading that is after the window's end by every address's own clock, then "complete": no more
+    can come. ``seen`` are the spans, ``seen_share`` how much of the window the address of this reading that was seen least has shown.
+    `WindowError` where nothing was seen at all.
     """
     earlier: Spans = before.get("seen", {})
-    spans = {address: _joined(earlier.get(address, []), one.since, window, now) for address, one in shown.items()}
+    until = {address: min(now, one.at or now) for address, one in shown.items()}
+    spans = {address: _joined(earlier.get(address, []), one.since, window, until[address]) for address, one in shown.items()}
     if not any((earlier | spans).values()):
         raise WindowError(_out_of_sight(shown, window))
     return {
-        "status": "complete" if window.end <= now else "open",
+        "status": "complete" if window.end <= min(until.values()) else "open",
         "seen": earlier | spans,
         "seen_share": round(min(_share(window, one) for one in spans.values()), 4),
         "shown": {address: {"since": _said(one.since), "validators": one.validators} for address, one in shown.items() if one.validators},

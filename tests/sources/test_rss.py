@@ -220,6 +220,23 @@ def test_a_feed_reaches_back_to_its_end(tmp_path, hours, since):
     assert shown_now.since == (None if since is None else DAY.start + timedelta(hours=since))
 
 
+def test_a_feed_out_of_a_cache_is_of_the_time_that_it_says(tmp_path):
+    """Of two feeds one comes as it was before midnight: until then it was seen, whatever the time of the other."""
+    dates = {"/a.xml": "Mon, 19 Oct 2026 18:00:00 GMT", "/b.xml": "Tue, 20 Oct 2026 00:20:00 GMT"}
+    body = rss(item(time="Mon, 19 Oct 2026 00:00:00 GMT"))
+    transport = httpx2.MockTransport(lambda request: httpx2.Response(200, content=body, headers={**XML, "date": dates[request.url.path]}))
+    topic = Topic(rss=RssTopic(feeds=[f"https://feed.example{path}" for path in dates]))
+    there = settings_at("http://platform.test", tmp_path)
+    report = collect("rss", "finance", topic, [DAY], settings=there, params=CollectParams(), now=NOW, transport=transport)
+    lake = Lake(there.lake)
+    footer = lake.metadata(lake.partition("raw", "rss", "finance", DAY))
+    assert (report["windows"][DAY.key]["seen_share"], footer["status"]) == (0.75, "open")
+    dates["/a.xml"] = dates["/b.xml"]
+    again = collect("rss", "finance", topic, [DAY], settings=there, params=CollectParams(), now=NOW, transport=transport)
+    footer = lake.metadata(lake.partition("raw", "rss", "finance", DAY))
+    assert (again["windows"][DAY.key]["seen_share"], footer["status"]) == (1.0, "complete")
+
+
 def test_a_feed_in_the_order_of_its_updates_reaches_back_to_the_last_update(tmp_path):
     entries = [
         f"<entry><id>urn:{number}</id><title>t</title><published>{published}</published><updated>2026-10-19T{hour}:00:00Z</updated></entry>"

@@ -60,6 +60,8 @@ class Shown:
     """The time of the oldest post that it showed; None: none with a time."""
     validators: dict[str, str] = field(default_factory=dict)
     """Request header → value, for asking whether anything has changed since."""
+    at: datetime | None = None
+    """When the address says that this was so: an answer out of a cache is older than it is new. None: at the time of the reading."""
 
 
 @dataclass

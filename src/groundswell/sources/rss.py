@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import pairwise
@@ -20,9 +21,10 @@ from pydantic import Field, field_validator
 
 from groundswell.config import Section, Settings
 from groundswell.errors import ParamsError, SourceError
-from groundswell.sources.base import Found, Reading, Shown, Source, word
+from groundswell.sources.base import Found, Reading, Shown, Source, moment, word
 from groundswell.sources.markup import plain
 from groundswell.sources.zones import feed_time, is_zone
+from groundswell.waits import http_date
 
 if TYPE_CHECKING:
     from feedparser import FeedParserDict
@@ -64,14 +66,15 @@ def _entries(reading: Reading, feed: str) -> Iterator[Found]:
     url, known = _address(feed, reading.settings), reading.known.get(feed)
     headers = {"accept": _ACCEPTED} | (known.validators if known else {})
     answer = reading.http.ask(url, headers=headers, read=partial(_read, url), accepted=(200, 304))
+    at = moment(http_date(answer.headers.get("date", "")))
     if answer.status == 304:
         if known is None:
             raise SourceError(f"{url}: says that nothing has changed (304) and was not asked: is there a broken cache in between?")
-        reading.shown[feed] = known
+        reading.shown[feed] = replace(known, at=at)
         return
     read = [(entry, *_times(entry, reading.section.time_zone)) for entry in answer.value.entries]
     validators = {asked: answer.headers[given] for given, asked in _VALIDATORS.items() if answer.headers.get(given)}
-    reading.shown[feed] = Shown(_reach([edited or created for _, created, edited in read if created]), validators)
+    reading.shown[feed] = Shown(_reach([edited or created for _, created, edited in read if created]), validators, at)
     for entry, created, edited in read:
         reason = None if _id(entry, url) else "no_id"
         reason = reason or (None if created else "bad_time")
