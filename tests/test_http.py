@@ -112,6 +112,20 @@ def test_json_that_is_no_object_is_said(body):
         http.get("http://platform.test", {})
 
 
+@pytest.mark.parametrize("status", [200, 401, 404, 429, 500])
+def test_a_login_that_is_part_of_an_address_is_sent_and_not_said(status):
+    sent = []
+
+    def handler(request):
+        sent.append(request.headers["authorization"])
+        return httpx2.Response(status, text="[1]", headers={"retry-after": "600"} if status == 429 else {})
+
+    http = Http(transport=httpx2.MockTransport(handler), sleep=lambda seconds: None, attempts=1)
+    with pytest.raises(SourceError, match="^http://platform.test/a") as caught:
+        http.get("http://reader:open@sesame@platform.test/a", {})
+    assert sent[0].startswith("Basic ") and "sesame" not in str(caught.value)
+
+
 def test_an_address_that_is_none_is_our_error():
     with pytest.raises(SourceError):
         Http(sleep=lambda seconds: None, attempts=1).get("nowhere", {})

@@ -25,6 +25,7 @@ from groundswell.waits import http_date, server_wait
 
 log = logging.getLogger(__name__)
 
+_LOGIN = re.compile(r"(?<=//)[^/?#]*@")
 _PLAIN = re.compile(r"[A-Z][^<>{}\[\]\"]*")
 
 
@@ -121,9 +122,10 @@ class Http:
 
     def rest(self, seconds: float, url: str) -> None:
         """``url`` said that nothing more is allowed for ``seconds``: the next request, should there be one, waits or is `RateLimited`."""
-        self._rest = (self._clock() + seconds, seconds, url)
+        self._rest = (self._clock() + seconds, seconds, without_login(url))
 
-    def _retrying(self, url: str, call: Callable[[httpx2.Client], httpx2.Response], **expected) -> Answer:
+    def _retrying(self, address: str, call: Callable[[httpx2.Client], httpx2.Response], **expected) -> Answer:
+        url = without_login(address)
         retrying = Retrying(
             stop=stop_after_attempt(self._attempts),
             wait=self._wait,
@@ -215,6 +217,11 @@ class Http:
         log.info("try %d: %s; waiting %.1f s", state.attempt_number, state.outcome.exception(), state.next_action.sleep)
 
 
+def without_login(url: str) -> str:
+    """``url`` as it may be said: without a name and a password before the host."""
+    return _LOGIN.sub("", url)
+
+
 class _TryAgain(Exception):
     """What may go better the next time; ``told`` is the server's own word on when, in seconds."""
 
@@ -263,5 +270,5 @@ def sentence(content: bytes) -> str:
 
 def _object(url: str, answer: Answer) -> dict:
     if not isinstance(answer.value, dict):
-        raise SourceError(f"{url}: expected a JSON object, found a {type(answer.value).__name__}")
+        raise SourceError(f"{without_login(url)}: expected a JSON object, found a {type(answer.value).__name__}")
     return answer.value

@@ -252,6 +252,13 @@ def test_an_address_without_a_host_needs_what_it_is_relative_to(tmp_path):
         list(SOURCE.posts(Reading(topic, DAY.start, DAY.end, places, CollectParams(), Http())))
 
 
+@pytest.mark.parametrize("feed", ["https://me:secret@feed.example/rss.xml", "//me:secret@feed.example/rss.xml"])
+def test_a_login_has_no_place_in_params(tmp_path, feed):
+    with pytest.raises(ValueError, match="GROUNDSWELL_RSS_URL"):
+        RssTopic(feeds=[feed])
+    assert RssTopic(feeds=["https://feed.example/@me/rss.xml?to=a@b"]).feeds
+
+
 def test_a_zone_that_does_not_exist_is_refused(tmp_path):
     (tmp_path / "params.yaml").write_text("topic: n\ntopics: {n: {rss: {feeds: [a], time_zone: Europe/Berlim}}}")
     with pytest.raises(ParamsError, match="topics.n.rss.time_zone: .*IANA name.*Europe/Berlim"):

@@ -74,7 +74,7 @@ def _articles(reading: Reading, start: datetime, end: datetime) -> list:
     answer = reading.http.ask(url, parameters, read=_read, apart_seconds=reading.settings.gdelt_pause_seconds).value
     articles = answer.get("articles", None if answer else []) if isinstance(answer, dict) else None
     if not isinstance(articles, list):
-        raise SourceError(f"{url}: expected an object with a list 'articles' or nothing in it, found another: is GROUNDSWELL_GDELT_URL GDELT's API?")
+        raise SourceError("gdelt: expected an object with a list 'articles' or nothing in it, found another: is GROUNDSWELL_GDELT_URL GDELT's API?")
     return articles
 
 

@@ -21,6 +21,7 @@ from pydantic import Field, field_validator
 
 from groundswell.config import Section, Settings
 from groundswell.errors import ParamsError, SourceError
+from groundswell.http import without_login
 from groundswell.sources.base import Found, Reading, Shown, Source, moment, word
 from groundswell.sources.markup import plain
 from groundswell.sources.zones import feed_time, is_zone
@@ -48,6 +49,13 @@ class RssTopic(Section):
     time_zone: str | None = None
     """An IANA name, for times without a zone or with an unknown one; None: without a zone they are UTC, with an unknown one no times."""
 
+    @field_validator("feeds")
+    @classmethod
+    def _are_no_secrets(cls, feeds: list[str]) -> list[str]:
+        if any(without_login(feed) != feed for feed in feeds):
+            raise ValueError("expected addresses without a login, which has no place in params.yaml: put it into GROUNDSWELL_RSS_URL")
+        return feeds
+
     @field_validator("time_zone")
     @classmethod
     def _is_known(cls, name: str | None) -> str | None:
@@ -69,7 +77,7 @@ def _entries(reading: Reading, feed: str) -> Iterator[Found]:
     at = moment(http_date(answer.headers.get("date", "")))
     if answer.status == 304:
         if known is None:
-            raise SourceError(f"{url}: says that nothing has changed (304) and was not asked: is there a broken cache in between?")
+            raise SourceError(f"{feed}: says that nothing has changed (304) and was not asked: is there a broken cache in between?")
         reading.shown[feed] = replace(known, at=at)
         return
     read = [(entry, *_times(entry, reading.section.time_zone)) for entry in answer.value.entries]

@@ -140,7 +140,7 @@ def _asked(http: Http, settings: Settings, path: str, query: dict, seconds_apart
     headers = {"authorization": f"Bearer {settings.x_bearer_token.get_secret_value()}"}
     answer = http.ask(url, query, headers=headers, apart_seconds=seconds_apart, quota=_used_up).value
     if not isinstance(answer, dict):
-        raise SourceError(f"{url}: expected a JSON object, found a {type(answer).__name__}")
+        raise SourceError(f"x: expected a JSON object, found a {type(answer).__name__}")
     return answer
 
 
