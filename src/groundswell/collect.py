@@ -168,7 +168,7 @@ class _Job:
                 yield row
 
     def _is_erased(self, found: Found, row: dict) -> bool:
-        """By any name of the author under any key, or by the post's id as the platform or as the lake has it."""
+        """By any name of the author's own under any key, or by the post's id as the platform or as the lake has it."""
         source, stones = self.network.name, self.tombstones
         return stones.name(source, (row["author"],), (found.post_id, row["post_id"])) or any(
             stones.name_author(source, native) for native in (found.author, *found.aliases)
@@ -176,7 +176,7 @@ class _Job:
 
     def row(self, found: Found, pseudonyms: Pseudonyms, window: Window) -> dict:
         """The canonical post: everything that could hold the author's id goes through the pseudonyms."""
-        hide = pseudonyms.hider(found.author, *found.aliases)
+        hide = pseudonyms.hider(found.author, *found.aliases, *found.shared_names)
         given = {name: getattr(found, name) for name in ("created_at", "edited_at", "likes", "reposts", "replies", "score")}
         author = pseudonyms.of(found.author)
         hidden = {name: hide.text(getattr(found, name)) for name in ("text", "lang", "kind", "native_label", "label", "url")}

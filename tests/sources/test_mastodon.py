@@ -6,6 +6,7 @@ from datetime import timedelta
 import httpx2
 import pytest
 
+from groundswell import tombstones
 from groundswell.collect import collect
 from groundswell.config import CollectParams, Topic
 from groundswell.errors import AccessRefused, ParamsError, RateLimited, SourceError
@@ -181,6 +182,14 @@ def test_of_others_nothing_stays_and_of_the_author_little(tmp_path):
         assert trace not in json.dumps(row, default=str), trace
     assert (raw["new_field"], raw["card"], raw["quote"]) == ({"a": 1}, {"title": "a film"}, {"state": "accepted"})
     assert raw["account"]["acct"] == row["author"]
+
+
+def test_people_of_one_name_on_two_instances_are_two(tmp_path):
+    """Whoever was erased here takes nobody of the same name elsewhere along."""
+    home = {"id": "109000000000000003", "acct": "otter", "username": "otter"}
+    tombstones.add(settings_at("http://platform.test", tmp_path), "mastodon", authors=["otter"])
+    (row,) = kept(tmp_path, [status(2, account=home), status(1)])
+    assert row["text"] == "level 1" and "otter" not in row["raw"]
 
 
 def test_a_token_is_shown_where_there_is_one_and_a_refusal_says_what_to_do(tmp_path):

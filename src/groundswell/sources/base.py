@@ -26,7 +26,7 @@ _HASHTAG = re.compile(r"(?<![\w&/])#(\w*[^\W\d_]\w*)")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A post as a platform gives it. ``author`` is the platform's own id: neither it nor ``aliases`` may leave `collect`.
+    """A post as a platform gives it. ``author`` is the platform's own id: neither it nor other names of the author may leave `collect`.
 
     ``post_id`` is None where a corpus gives none: `collect` makes one of what it writes, so that no id holds a native author.
     """
@@ -37,7 +37,9 @@ class Found:
     record: dict[str, Any]
     author: str | None = None
     aliases: tuple[str, ...] = ()
-    """What else names the same author (a handle beside an id): it is taken out wherever ``author`` is."""
+    """What else names the same author and nobody else (a handle beside an id): it is taken out wherever ``author`` is, and erased with it."""
+    shared_names: tuple[str, ...] = ()
+    """What the author is called and somebody else may be too (a name without its host): taken out likewise, but nobody is erased by it."""
     edited_at: datetime | None = None
     lang: str | None = None
     kind: str | None = None

@@ -136,7 +136,7 @@ def _found(view, languages: dict[int, str], reading: Reading) -> Found | None:
         text="\n".join(part for part in (post.get("name"), post.get("body")) if isinstance(part, str) and part) or None,
         record=_kept(view),
         author=word(creator["actor_id"]),
-        aliases=(name,) if name else (),
+        shared_names=(name,) if name else (),
         lang=languages.get(whole(post.get("language_id"))),
         kind="post",
         likes=whole(counts.get("upvotes")),

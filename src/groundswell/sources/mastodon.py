@@ -129,7 +129,8 @@ def _found(status, reading: Reading) -> Found | None:
         text=text,
         record=_kept(status, account, text),
         author=word(account["acct"]),
-        aliases=_aliases(account),
+        aliases=_number(account),
+        shared_names=tuple(filter(None, (word(account.get("username")),))),
         lang=word(status.get("language")),
         kind="reply" if parent else "post",
         parent_id=parent,
@@ -167,9 +168,9 @@ def text_of(content: str) -> str:
     return html.unescape(_TAG.sub("", content))
 
 
-def _aliases(account: dict) -> tuple[str, ...]:
+def _number(account: dict) -> tuple[str, ...]:
     number = word(account.get("id")) or ""
-    return tuple(name for name in (word(account.get("username")), number if len(number) >= LONG_ID else None) if name)
+    return (number,) if len(number) >= LONG_ID else ()
 
 
 def _kept(status: dict, account: dict, text: str | None) -> dict:
