@@ -1,16 +1,20 @@
 """A budget is never exceeded: not by many at once, not by who died, not by who is run again."""
 
 import multiprocessing
+from datetime import UTC, datetime
 
+import httpx2
 import pytest
 
 from groundswell.budget import Budget, most_of, within
-from groundswell.config import Settings
-from groundswell.errors import NotSettled, QuotaSpent, SourceError, UsageError
+from groundswell.collect import collect
+from groundswell.config import CollectParams, Settings, Topic
+from groundswell.errors import NotSettled, QuotaSpent, RateLimited, SourceError, UsageError, WindowError
 from groundswell.sources import source_named
 from groundswell.sources.steam import SteamTopic
 from groundswell.sources.x import XTopic
 from groundswell.window import parse_windows
+from tests.simulated import settings_at
 
 DAYS = parse_windows("2026-10-19..2026-10-21")
 DEAR = XTopic(query="game", max_usd_per_window=1.5, max_usd_per_run=4)
@@ -40,6 +44,35 @@ def test_who_failed_on_the_way_may_have_paid_and_who_asked_nothing_has_not(budge
     with pytest.raises(NotSettled), budget.held("second", 1.0):
         raise NotSettled("not yet", 60)
     assert budget.spent() == 1.0
+
+
+def paged(*answers):
+    """An X that gives these answers one after the other, and asks to wait when it has no more."""
+    left = iter(answers)
+    told = httpx2.Response(429, headers={"retry-after": "900"})
+    return httpx2.MockTransport(lambda request: next(left, told))
+
+
+def page(said, **meta):
+    record = {"id": "1", "text": "fine", "author_id": "77", "created_at": "2026-10-19T12:00:00.000Z", "edit_history_tweet_ids": ["1"]}
+    return httpx2.Response(200, json={"data": [record], "meta": {"result_count": 1, **meta}}, headers={"date": said})
+
+
+@pytest.mark.parametrize(
+    ("answers", "error"),
+    [
+        ([page("Mon, 19 Oct 2026 23:59:59 GMT")], WindowError),
+        ([page("Tue, 20 Oct 2026 18:00:00 GMT", next_token="more")], RateLimited),
+        ([], RateLimited),
+    ],
+    ids=["this clock is ahead", "limited on the way", "limited at once"],
+)
+def test_who_was_told_to_come_back_has_paid_what_it_read(budget, tmp_path, answers, error):
+    settings, topic = settings_at("http://platform.test", tmp_path), Topic(x=DEAR)
+    how = {"settings": settings, "params": CollectParams(), "now": datetime(2026, 10, 20, 18, tzinfo=UTC), "transport": paged(*answers)}
+    with pytest.raises(error), budget.held("first", 1.5):
+        collect("x", "games", topic, DAYS[:1], **how)
+    assert budget.spent() == pytest.approx(0.005 * len(answers))
 
 
 def test_the_same_backfill_again_goes_on_with_what_was_spent(budget):

@@ -1,8 +1,8 @@
 """A budget: the most that all runs of one backfill together may pay a platform, held across processes.
 
 Reads and writes ``budgets/<name>.json`` under home, one process at a time. Before a run asks anything, the most that it may cost is
-put down; when it has ended well, what it did cost. A run that died leaves its most standing: its money may be gone. So what
-is paid never exceeds the budget. Refuses, as `QuotaSpent` and before anything was asked, a run whose most would exceed it, and a
+put down; when it has ended well, or was told to come back, what it did cost. A run that died leaves its most standing: its money may
+be gone. So what is paid never exceeds the budget. Refuses, as `QuotaSpent` and before anything was asked, a run whose most would exceed it, and a
 source that costs money but has no cap on a window.
 """
 
@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from groundswell.config import Section, Settings
-from groundswell.errors import QuotaSpent, UsageError
+from groundswell.errors import ComeBack, QuotaSpent, UsageError
 from groundswell.files import write_json
 from groundswell.sources import source_named
 from groundswell.sources.base import Source
@@ -67,8 +67,8 @@ class Budget:
 
         try:
             yield settle
-        except UsageError:
-            settle(0.0)  # nothing was asked
+        except (UsageError, ComeBack) as error:
+            settle(error.usd)  # no answer is on its way any more: what was paid until then is known
             raise
 
     def _read(self) -> dict:

@@ -10,6 +10,8 @@ class GroundswellError(Exception):
     """The root: anything of ours that the command line turns into one sentence."""
 
     exit_code = 1
+    usd = 0.0
+    """What had been paid to a platform by then: a budget must know."""
 
 
 class ComeBack(GroundswellError):

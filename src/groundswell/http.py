@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import httpx2
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
-from groundswell.errors import AccessRefused, QuotaSpent, RateLimited, SourceError
+from groundswell.errors import AccessRefused, GroundswellError, QuotaSpent, RateLimited, SourceError
 from groundswell.waits import http_date, server_wait
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,9 @@ class Http:
     def __enter__(self) -> Http:
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, kind, error, trace) -> None:
+        if isinstance(error, GroundswellError):
+            error.usd = self.usd
         if self._client is not None:
             self._client.close()
 
