@@ -54,6 +54,22 @@ def test_hits_that_did_not_come_are_said(tmp_path):
         read(lambda request: httpx2.Response(200, json={"hits": [], "nbHits": 3, "nbPages": 1, "exhaustiveNbHits": True}), tmp_path)
 
 
+@pytest.mark.parametrize("there", [380, 900])
+def test_a_count_that_is_a_guess_cuts_nothing_off(tmp_path, there):
+    """Algolia says so where it did not count to the end: of pages and hits there may be more than it says."""
+
+    def guessed(request):
+        start, end = map(int, re.findall(r"\d+", request.url.params["numericFilters"].replace("created_at_i", "")))
+        times = [(number, START + number * 60) for number in range(there)]
+        hits = [{"objectID": str(number), "author": "a", "created_at_i": at, "title": "t"} for number, at in times if start <= at < end]
+        first, said = int(request.url.params["page"]) * 100, len(hits) * 2 // 3
+        found = hits[:1000][first : first + 100]
+        return httpx2.Response(200, json={"hits": found, "nbHits": said, "nbPages": -(-said // 100), "exhaustiveNbHits": False})
+
+    found, _ = read(guessed, tmp_path)
+    assert len({post.post_id for post in found}) == len(found) == there
+
+
 def test_another_service_is_recognised(tmp_path):
     with pytest.raises(SourceError, match="expected a list 'hits'"):
         read(lambda request: httpx2.Response(200, json={"message": "hello"}), tmp_path)

@@ -37,7 +37,7 @@ def count(reading: Reading) -> int:
 def _interval(reading: Reading, start: int, end: int) -> Iterator[Found]:
     first = _page(reading, start, end, 0)
     matching = whole(first.get("nbHits")) or 0
-    if matching <= HITS_PER_QUERY:
+    if matching <= (HITS_PER_QUERY if _is_counted(first) else HITS_PER_QUERY // 2):
         yield from _pages(reading, start, end, first, matching)
     elif end - start == 1:
         raise SourceError(f"hackernews: {matching} hits in the one second {start}, at most {HITS_PER_QUERY} can be had: narrow the topic's query")
@@ -53,11 +53,16 @@ def _pages(reading: Reading, start: int, end: int, page: dict, matching: int) ->
         delivered += len(page["hits"])
         yield from (found for hit in page["hits"] if (found := _found(hit, reading)))
         number += 1
-        if number >= (whole(page.get("nbPages")) or 0):
+        if _is_counted(page) and number >= (whole(page.get("nbPages")) or 0):
             break
         page = _page(reading, start, end, number)
-    if delivered < matching and page.get("exhaustiveNbHits", True):
+    if delivered < matching and _is_counted(page):
         raise SourceError(f"hackernews: {delivered} of {matching} hits came for [{start}, {end}): run the window again")
+
+
+def _is_counted(page: dict) -> bool:
+    """Whether the search counted its hits; else their number is a guess, and the end is a page without any."""
+    return page.get("exhaustiveNbHits", True) is not False
 
 
 def _page(reading: Reading, start: int, end: int, number: int) -> dict:
