@@ -7,6 +7,7 @@ to believe a platform that calls more than ``max_gone_share`` of the posts gone:
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -96,8 +97,18 @@ def _post_ids(settings: Settings, source: str, topic: str, since: datetime) -> l
 
 
 def todays(known: list[str], count: int, now: datetime) -> list[str]:
-    """``count`` of ``known``, another part each day: after ``len(known) / count`` days all have had their turn."""
-    if len(known) <= count:
-        return known
-    start = now.date().toordinal() * count % len(known)
-    return (known + known)[start : start + count]
+    """At most ``count`` of ``known``, another part each day, by hashes of the ids, so that posts that come and go move no other's turn.
+
+    There are as many parts as make the day's small enough, always a power of two: with twice as many, who has their turn today still
+    has one of the turns they had before. So who is known for as many days as there were parts at most has been asked about.
+    """
+    parts, chosen, places = 1, known, {}
+    while len(chosen) > count:
+        places = places or {post_id: _place(post_id) for post_id in known}
+        parts *= 2
+        chosen = [post_id for post_id in chosen if places[post_id] % parts == now.toordinal() % parts]
+    return chosen
+
+
+def _place(post_id: str) -> int:
+    return int.from_bytes(hashlib.blake2b(post_id.encode("utf-8", "surrogatepass"), digest_size=8).digest())
