@@ -3,7 +3,7 @@
 Both read the report of the window's `validate`. The announcement is the event of the asset `posts` that wakes whoever works on it, with
 the window as its partition. It is a task of its own, so that a run can leave it out and everybody sees that it did: Airflow
 sends an event for every asset of a task that succeeded, and for none of one that was skipped. In doubt (a second try: the first
-may have died between its work and its word) something changed. Refuses nothing.
+may have died between its work and its word; or more changed than an XCom holds) something changed. Refuses nothing.
 """
 
 from __future__ import annotations
@@ -72,4 +72,5 @@ def _validated(context) -> dict:
 
 
 def _is_in_doubt(found: dict) -> bool:
-    return found.get("try_number", 1) > 1
+    """A second try, or more changes than an XCom holds."""
+    return found.get("try_number", 1) > 1 or not isinstance(found.get("changed", []), list)

@@ -73,5 +73,7 @@ def test_without_a_revision_nothing_is_looked_up():
 
 def test_in_doubt_everything_is_told_of():
     assert announced(report(try_number=2), only_news=True, days_back=1)[0] == [["2026-10-18"]]
+    too_many = report() | {"changed": "left out here for its size: see the stage's report under var/reports"}
+    assert announced(too_many, only_news=True, days_back=1)[0] == [["2026-10-18"]]
     hours = announced(report(try_number=2), only_news=True, days_back=3, unit="hour")[0][0]
     assert (hours[0], hours[-1], len(hours)) == ("2026-10-16T00", "2026-10-16T23", 24)
