@@ -2,24 +2,27 @@
 
 import json
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
 from models import TEXTS_OF_TRAINING, knowing_baseline, project_with_registry, register
 
 from groundswell import baseline, runs, tracking
-from groundswell.bootstrap import Difference, macro_f1, paired_difference
+from groundswell.bootstrap import MEASURES, Difference, macro_f1, paired_difference, paired_differences
 from groundswell.config import JudgeParams
 from groundswell.errors import JudgeRefused, RegistryError
+from groundswell.evidence import Evidence, SliceDifference
 from groundswell.examples import read_examples
 from groundswell.files import write_json
 from groundswell.judge import judge
 from groundswell.ledger import Entry, Ledger
+from groundswell.significance import holm, mcnemar_mid_p
 from groundswell.slices import slices_of
-from groundswell.verdict import HOLD, INCONCLUSIVE, PROMOTE, Evidence, SliceDifference, decide, digest_of
+from groundswell.verdict import HOLD, INCONCLUSIVE, PROMOTE, decide, digest_of
 
 OTHER_DATA = "1" * 32 + ".dir"
-QUICK = JudgeParams(bootstrap_samples=400, latency_texts=8, margin=0.05, max_latency_ratio=20, seed=3)
+QUICK = JudgeParams(bootstrap_samples=400, latency_texts=8, goal="no_worse", margin=0.05, max_latency_ratio=20, seed=3)
 
 
 # --- the paired bootstrap ---------------------------------------------------------------------------------------------
@@ -41,6 +44,39 @@ def test_macro_f1_is_scikit_learns():
     assert macro_f1(labels, first) == pytest.approx(f1_score(labels, first, average="macro"))
     found = paired_difference(labels, first, second, range(300), samples=200, seed=1)
     assert found.estimate == pytest.approx(f1_score(labels, first, average="macro") - f1_score(labels, second, average="macro"))
+
+
+def test_every_measure_is_scikit_learns_and_comes_of_the_same_resamples():
+    from sklearn.metrics import accuracy_score, f1_score, recall_score
+
+    random = np.random.default_rng(7)
+    labels, first, second = _answers(random, 300, 0.7, 0.8)
+    found = paired_differences(labels, first, second, range(300), samples=400, seed=1)
+    measures = {"macro_f1": partial(f1_score, average="macro"), "macro_recall": partial(recall_score, average="macro"), "accuracy": accuracy_score}
+    assert list(found) == list(MEASURES) == list(measures)
+    for name, measure in measures.items():
+        assert found[name].estimate == pytest.approx(measure(labels, first) - measure(labels, second))
+        assert found[name].low < found[name].lower_bound < found[name].estimate < found[name].high
+        assert (found[name].p_value < 0.05) == (found[name].high < 0)
+
+
+def test_mcnemars_mid_p_is_the_published_one():
+    labels = np.zeros(21, dtype=int)  # Bentur et al. 2009, in Fagerland et al. 2013: one and seven discordant pairs of 21
+    first, second = np.ones(21, dtype=int), np.ones(21, dtype=int)
+    first[:1], second[1:8] = 0, 0
+    assert mcnemar_mid_p(labels, first, second) == mcnemar_mid_p(labels, second, first) == pytest.approx(0.0391, abs=5e-5)
+    second[8:] = 0
+    assert mcnemar_mid_p(labels, second, second) == 1
+    assert mcnemar_mid_p(labels[:2], np.array([0, 1]), np.array([1, 0])) == pytest.approx(0.75)  # 1 - P(1 of 2) / 2
+
+
+def test_holms_correction_is_statsmodels():
+    from statsmodels.stats.multitest import multipletests
+
+    for seed in range(5):
+        values = dict(enumerate(np.random.default_rng(seed).random(6) ** 3))
+        assert list(holm(values).values()) == pytest.approx(multipletests(list(values.values()), method="holm")[1])
+    assert holm({}) == {}
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say():
@@ -96,12 +132,16 @@ def test_the_same_seed_gives_the_same_interval():
 
 
 def _difference(low, high):
-    return Difference((low + high) / 2, low, high, (high - low) / 3.92)
+    return Difference((low + high) / 2, low, high, (high - low) / 3.92, 0.001 if low * high > 0 else 0.5, low + (high - low) / 20)
 
 
 def _evidence(**changes):
-    good = {"rows": 1000, "macro_f1": 0.8, "ece": 0.05, "int8_agreement": 0.99, "against_baseline": _difference(0.1, 0.2)}
-    return Evidence(**good | {"against_champion": _difference(0.01, 0.03), "latency_ratio": 1.0} | changes)
+    """Of a challenger that is better in everything, but for ``changes``; ``against_champion`` is macro-F1's difference."""
+    good = {"rows": 1000, "groups": 900, "macro_f1": 0.8, "int8_agreement": 0.99, "against_baseline": _difference(0.1, 0.2), "latency_ratio": 1.0}
+    good |= {"ece": 0.05, "log_loss": 0.6, "fp32_ece": 0.05, "fp32_log_loss": 0.6}
+    against = changes.pop("against_champion", _difference(0.01, 0.03))
+    good["measures"] = {"macro_f1": against} if against else {}
+    return Evidence(**good | changes)
 
 
 FALLEN = SliceDifference("emoji=yes", 200, 0.5, 0.7, _difference(-0.3, -0.1))
@@ -112,11 +152,16 @@ SHAKY = SliceDifference("emoji=yes", 55, 0.5, 0.7, _difference(-0.45, 0.05))
     ("changes", "expected", "reason"),
     [
         ({}, PROMOTE, "better than the champion"),
-        ({"against_champion": _difference(-0.008, 0.02)}, PROMOTE, "no worse"),
-        ({"against_champion": _difference(-0.02, 0.02)}, INCONCLUSIVE, "from 0.029 on"),
+        (
+            {"against_champion": _difference(-0.02, 0.02)},
+            INCONCLUSIVE,
+            "from 0.029 on (standard error 0.0102, of the paired bootstrap over 900 groups)",
+        ),
+        ({"against_champion": _difference(-0.008, 0.02)}, INCONCLUSIVE, "can't see the margin"),
+        ({"against_champion": _difference(-0.005, 0.005)}, HOLD, "no worse than the champion by more than the margin of 0.010, which is not enough"),
+        ({"against_champion": _difference(0, 0.005)}, HOLD, "is not shown to be better"),
         ({"against_champion": _difference(-0.05, -0.01)}, HOLD, "worse than the champion"),
         ({"against_champion": _difference(-0.008, -0.001)}, HOLD, "worse than the champion"),
-        ({"against_champion": _difference(-0.008, 0.02), "is_same_data": True}, HOLD, "own data set"),
         ({"is_same_data": True}, PROMOTE, "better than the champion"),
         ({"is_identical": True}, HOLD, "bit for bit"),
         ({"is_champion_already": True, "is_identical": True}, HOLD, "the champion already"),
@@ -126,9 +171,16 @@ SHAKY = SliceDifference("emoji=yes", 55, 0.5, 0.7, _difference(-0.45, 0.05))
         ({"macro_f1": 0.3}, HOLD, "the floor is 0.400"),
         ({"ece": 0.2}, HOLD, "calibration error is 0.200"),
         ({"int8_agreement": 0.9}, HOLD, "90.0%"),
+        ({"log_loss": 0.66}, HOLD, "Quantisation moves the log-loss from 0.600 to 0.660"),
+        (
+            {"measures": {"macro_f1": _difference(0.01, 0.03), "macro_recall": _difference(-0.03, -0.01)}},
+            HOLD,
+            "worse than the champion by macro-recall",
+        ),
         ({"latency_ratio": 2.0}, HOLD, "2.00 times as long"),
         ({"slices": [FALLEN]}, HOLD, "emoji=yes"),
         ({"slices": [SHAKY]}, PROMOTE, "No slice is shown to fall"),
+        ({"slices": [SHAKY]}, PROMOTE, "in 1 of them the rows are too few to rule it out"),
         ({"rows": 20}, INCONCLUSIVE, "Only 20 test rows"),
         ({"rows": 20, "ece": 0.2}, HOLD, "Only 20 test rows"),
         ({"against_champion": None, "latency_ratio": None}, PROMOTE, "no champion yet"),
@@ -140,6 +192,20 @@ def test_what_follows_from_the_evidence(changes, expected, reason):
     assert verdict == expected
     assert any(reason in said for said in reasons), reasons
     assert all(said.endswith(".") and said[0].isupper() for said in reasons)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected", "reason"),
+    [
+        ({"against_champion": _difference(-0.008, 0.02)}, PROMOTE, "no worse than the champion"),
+        ({"against_champion": _difference(-0.008, 0.02), "is_same_data": True}, HOLD, "own data set"),
+        ({"against_champion": _difference(-0.011, 0.02)}, INCONCLUSIVE, "can't see the margin"),
+        ({"against_champion": _difference(-0.008, -0.001)}, HOLD, "worse than the champion"),
+    ],
+)
+def test_no_worse_is_enough_only_where_params_say_so_and_of_newer_data(changes, expected, reason):
+    verdict, reasons = decide(_evidence(**changes), JudgeParams(goal="no_worse"))
+    assert verdict == expected and any(reason in said for said in reasons), reasons
 
 
 # --- the stage --------------------------------------------------------------------------------------------------------
@@ -186,7 +252,10 @@ def test_a_worse_challenger_is_held_and_all_is_logged(settings):
     assert runs.read_json(settings, verdict["run_id"], "judge/verdict.json") == verdict
     assert runs.read_run(settings, verdict["run_id"]).tags["verdict"] == HOLD
     assert tracking.version_numbered(settings, "games", version).tags["verdict_digest"] == verdict["digest"]
-    assert verdict["summary"].startswith("**HOLD**") and "| baseline |" in verdict["summary"]
+    assert verdict["summary"].startswith("**HOLD**") and "| baseline |" in verdict["summary"] and "| macro-recall | -" in verdict["summary"]
+    assert verdict["superiority"]["is_shown"] is verdict["non_inferiority"]["is_shown"] is False
+    assert set(verdict["calibration"]) == {"int8", "fp32"} and set(verdict["measures"]) == set(MEASURES)
+    assert 0 <= verdict["mcnemar_mid_p"] < 0.001 and all(one["difference"]["lower_bound"] <= 1 for one in verdict["slices"])
 
 
 @pytest.mark.slow

@@ -165,12 +165,15 @@ class EvaluateParams(Section):
 
 class JudgeParams(Section):
     bootstrap_samples: int = Field(5000, ge=100)
-    margin: float = Field(0.01, ge=0)  # non-inferiority, in macro-F1
+    goal: Literal["better", "no_worse"] = "better"
+    """What a challenger must show against the champion to be promoted; "no_worse" is asked of a model of newer data only."""
+    margin: float = Field(0.01, ge=0)  # non-inferiority, in macro-F1; a difference that the rows should be able to show
     min_macro_f1: Share = 0.4  # floor for a first champion, and for every champion
     max_slice_drop: Share = 0.1
     min_slice_rows: int = Field(50, ge=1)
     max_ece: Share = 0.15
     min_int8_agreement: Share = 0.95
+    max_int8_log_loss_rise: float = Field(0.05, ge=0)  # of int8 over fp32, in nats a row
     max_latency_ratio: float = Field(1.5, gt=0)
     min_rows: int = Field(50, ge=1)
     """With fewer test rows that neither model was trained on, the verdict is INCONCLUSIVE."""

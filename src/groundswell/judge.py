@@ -15,16 +15,16 @@ import os
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from groundswell import baseline as baselines
 from groundswell import runs, tracking
-from groundswell.bootstrap import macro_f1, paired_difference
 from groundswell.config import JudgeParams, Settings
 from groundswell.errors import JudgeRefused
+from groundswell.evidence import evidence_of
 from groundswell.examples import Examples, read_examples, read_manifest
 from groundswell.files import write_json
 from groundswell.ledger import Ledger
@@ -35,7 +35,7 @@ from groundswell.schema import LABELS, registered_model
 from groundswell.slices import slices_of
 from groundswell.text import fingerprint
 from groundswell.tracking import CHALLENGER, CHAMPION, ModelVersion
-from groundswell.verdict import Evidence, SliceDifference, decide, digest_of, summary_of
+from groundswell.verdict import decide, digest_of, power_of, reported, summary_of
 from groundswell.versions import directory_md5
 
 SHOWN = ("macro_f1", "macro_recall", "accuracy", "ece", "log_loss")
@@ -140,11 +140,10 @@ def _fair(rows: Examples, new: Contender, old: Contender | None) -> tuple[Exampl
 def _judged(topic: str, settings: Settings, params: JudgeParams, rows: Examples, new: Contender, old: Contender | None) -> dict:
     answers = _answers(settings, topic, rows, new, old)
     groups = rows.table["group"].to_pylist()
-    evidence = _evidence(settings, topic, params, rows, groups, answers, new, old)
+    evidence = evidence_of(rows.labels, answers, groups, slices_of(rows.table), params, **_facts(settings, topic, params, rows, new, old))
     decision, reasons = decide(evidence, params)
-    measured = {name: scores(rows.labels, probabilities) for name, probabilities in answers.items() if name != "fp32"}
-    compared = evidence.against_champion or evidence.against_baseline
-    log.info("judge %s: %s on %d rows", topic, decision, len(rows))
+    measured = {name: scores(rows.labels, probabilities) for name, probabilities in answers.items()}
+    log.info("judge %s: %s on %d rows; %s", topic, decision, len(rows), power_of(evidence))
     return {
         "stage": "judge",
         "topic": topic,
@@ -157,12 +156,9 @@ def _judged(topic: str, settings: Settings, params: JudgeParams, rows: Examples,
         "dataset_md5": new.dataset_md5,
         "rows": len(rows),
         "rows_digest": digest(rows.table),
-        "groups": len(set(groups)),
+        "groups": evidence.groups,
         "scores": {name: {key: found[key] for key in SHOWN} for name, found in measured.items()},
-        "difference_to_champion": evidence.against_champion.as_dict() if evidence.against_champion else None,
-        "difference_to_baseline": evidence.against_baseline.as_dict(),
-        "smallest_detectable_difference": round(compared.smallest_detectable, 6),
-        "slices": [{**asdict(one), "difference": one.difference.as_dict()} for one in evidence.slices],
+        **reported(evidence, params),
         "int8_agreement": evidence.int8_agreement,
         "latency_ratio": evidence.latency_ratio,
         "params": params.model_dump(mode="json"),
@@ -180,40 +176,17 @@ def _answers(settings: Settings, topic: str, rows: Examples, new: Contender, old
     return found
 
 
-def _evidence(settings, topic, params: JudgeParams, rows: Examples, groups: list, answers: dict, new: Contender, old: Contender | None) -> Evidence:
-    said = {name: probabilities.argmax(axis=1) for name, probabilities in answers.items()}
-    how = {"samples": params.bootstrap_samples, "seed": params.seed}
-    shared = {
-        "rows": len(rows),
-        "macro_f1": macro_f1(rows.labels, said[CHALLENGER]),
-        "ece": scores(rows.labels, answers[CHALLENGER])["ece"],
-        "int8_agreement": float((said[CHALLENGER] == said["fp32"]).mean()),
-        "against_baseline": paired_difference(rows.labels, said[CHALLENGER], said["baseline"], groups, **how),
-        "was_rolled_back": _was_rolled_back(settings, topic, new.version.version),
-    }
+def _facts(settings: Settings, topic: str, params: JudgeParams, rows: Examples, new: Contender, old: Contender | None) -> dict:
+    """The fields of `Evidence` that no answer tells: the history of both, and the time they take."""
+    found: dict = {"was_rolled_back": _was_rolled_back(settings, topic, new.version.version)}
     if old is None:
-        return Evidence(**shared)
-    return Evidence(
-        **shared,
-        against_champion=paired_difference(rows.labels, said[CHALLENGER], said[CHAMPION], groups, **how),
-        slices=_slices(rows, groups, said, params),
-        latency_ratio=_latency_ratio(new, old, rows.texts, params),
-        is_champion_already=new.version.version == old.version.version,
-        is_identical=new.weights == old.weights,
-        is_same_data=new.dataset_md5 == old.dataset_md5,
-    )
-
-
-def _slices(rows: Examples, groups: list, said: dict[str, np.ndarray], params: JudgeParams) -> list[SliceDifference]:
-    found = []
-    for name, mask in slices_of(rows.table).items():
-        if mask.sum() < params.min_slice_rows:
-            continue
-        labels, new, old = rows.labels[mask], said[CHALLENGER][mask], said[CHAMPION][mask]
-        inside = [group for group, is_in in zip(groups, mask, strict=True) if is_in]
-        difference = paired_difference(labels, new, old, inside, samples=params.bootstrap_samples, seed=params.seed)
-        found.append(SliceDifference(name, int(mask.sum()), round(macro_f1(labels, new), 6), round(macro_f1(labels, old), 6), difference))
-    return found
+        return found
+    return found | {
+        "latency_ratio": _latency_ratio(new, old, rows.texts, params),
+        "is_champion_already": new.version.version == old.version.version,
+        "is_identical": new.weights == old.weights,
+        "is_same_data": new.dataset_md5 == old.dataset_md5,
+    }
 
 
 def _latency_ratio(new: Contender, old: Contender, texts: Sequence[str], params: JudgeParams) -> float:

@@ -1,58 +1,54 @@
 """A verdict: from the evidence to PROMOTE, HOLD or INCONCLUSIVE with its reasons; its digest; its summary for a person.
 
 Reads and writes nothing. HOLD: something speaks against the challenger. INCONCLUSIVE: nothing does, but these rows can't show
-what must be shown. PROMOTE: everything that must be shown is shown.
+what must be shown. PROMOTE: everything that must be shown is shown. A challenger that is the champion's equal is not promoted, unless
+``judge.goal`` says that no worse is enough. Refuses (`JudgeRefused`) evidence that holds a number which is none.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict
 
 from groundswell.bootstrap import Difference
 from groundswell.config import JudgeParams
+from groundswell.errors import JudgeRefused
+from groundswell.evidence import Evidence
 
 PROMOTE, HOLD, INCONCLUSIVE = "PROMOTE", "HOLD", "INCONCLUSIVE"
-
-
-@dataclass(frozen=True)
-class SliceDifference:
-    """Challenger against champion on the rows of one slice."""
-
-    name: str
-    rows: int
-    challenger: float
-    champion: float
-    difference: Difference
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What the judge measured; without a champion its fields are None or empty."""
-
-    rows: int
-    macro_f1: float
-    ece: float
-    int8_agreement: float
-    against_baseline: Difference
-    against_champion: Difference | None = None
-    slices: list[SliceDifference] = field(default_factory=list)
-    latency_ratio: float | None = None
-    is_champion_already: bool = False
-    is_identical: bool = False
-    is_same_data: bool = False
-    was_rolled_back: bool = False
+LEVEL = 0.05
+_NAMES = {"macro_f1": "macro-F1", "macro_recall": "macro-recall", "accuracy": "accuracy"}
 
 
 def decide(evidence: Evidence, params: JudgeParams) -> tuple[str, list[str]]:
-    """The verdict and its reasons, sentences with numbers; what speaks against comes first."""
+    """The verdict and its reasons, sentences with numbers; what speaks against comes first. `JudgeRefused` for NaN and infinity."""
+    _require_finite(evidence)
     against, unclear, speaking_for = [], [], []
     for kind, reason in _findings(evidence, params):
         {HOLD: against, INCONCLUSIVE: unclear, PROMOTE: speaking_for}[kind].append(reason)
     verdict = HOLD if against else INCONCLUSIVE if unclear else PROMOTE
     return verdict, against + unclear + speaking_for
+
+
+def _require_finite(evidence: Evidence) -> None:
+    """NaN is neither above a floor nor below it: whichever way a comparison is written, it would slip through one of them."""
+    strange = sorted(name for name, value in _numbers(asdict(evidence)) if not math.isfinite(value))
+    if strange:
+        raise JudgeRefused(f"the evidence holds NaN or infinity at {', '.join(strange[:5])}: expected numbers; nothing is decided on them")
+
+
+def _numbers(value, name: str = "") -> Iterator[tuple[str, float]]:
+    if isinstance(value, dict):
+        for key, child in value.items():
+            yield from _numbers(child, f"{name}.{key}".strip("."))
+    elif isinstance(value, list):
+        for place, child in enumerate(value):
+            yield from _numbers(child, f"{name}.{place}")
+    elif isinstance(value, float | int):
+        yield name, value
 
 
 def _findings(evidence: Evidence, params: JudgeParams) -> Iterator[tuple[str, str]]:
@@ -61,7 +57,8 @@ def _findings(evidence: Evidence, params: JudgeParams) -> Iterator[tuple[str, st
     yield from _baseline(evidence)
     yield from _floors(evidence, params)
     if evidence.against_champion is not None:
-        yield from _champion(evidence, params)
+        yield _champion(evidence, params)
+        yield from _other_measures(evidence)
         yield from _slices(evidence, params)
         yield from _latency(evidence, params)
     else:
@@ -100,25 +97,47 @@ def _floors(evidence: Evidence, params: JudgeParams) -> Iterator[tuple[str, str]
         evidence.int8_agreement >= params.min_int8_agreement,
         f"int8 and fp32 give the same label to {evidence.int8_agreement:.1%} of the rows, at least {params.min_int8_agreement:.1%} are asked for",
     )
+    rise = evidence.log_loss - evidence.fp32_log_loss
+    yield _bound(
+        rise <= params.max_int8_log_loss_rise,
+        f"quantisation moves the log-loss from {evidence.fp32_log_loss:.3f} to {evidence.log_loss:.3f} and the calibration error from "
+        f"{evidence.fp32_ece:.3f} to {evidence.ece:.3f}; a log-loss higher by {params.max_int8_log_loss_rise:.3f} at most is allowed",
+    )
 
 
-def _champion(evidence: Evidence, params: JudgeParams) -> Iterator[tuple[str, str]]:
-    found = evidence.against_champion
+def _champion(evidence: Evidence, params: JudgeParams) -> tuple[str, str]:
+    found, margin = evidence.against_champion, params.margin
     told = f"macro-F1 differs from the champion's by {_interval(found)}"
+    no_worse = f"no worse than the champion by more than the margin of {margin:.3f}"
     if found.high < 0:
-        yield HOLD, f"The challenger is worse than the champion: {told}."
-    elif found.low > 0:
-        yield PROMOTE, f"The challenger is better than the champion: {told}."
-    elif evidence.is_same_data:
-        yield HOLD, f"The challenger was trained on the champion's own data set and is not shown to be better: {told}."
-    elif found.low >= -params.margin:
-        yield PROMOTE, f"The challenger is no worse than the champion by more than the margin of {params.margin:.3f}: {told}."
-    else:
-        yield (
-            INCONCLUSIVE,
-            f"Whether the challenger is worse by more than the margin of {params.margin:.3f} can't be told: {told}; "
-            f"with 80 % power these rows show differences from {found.smallest_detectable:.3f} on.",
-        )
+        return HOLD, f"The challenger is worse than the champion: {told}."
+    if found.low > 0:
+        return PROMOTE, f"The challenger is better than the champion: {told}."
+    if found.low >= -margin and params.goal == "no_worse":
+        if evidence.is_same_data:
+            return HOLD, f"The challenger was trained on the champion's own data set and is not shown to be better: {told}."
+        return PROMOTE, f"The challenger is {no_worse}: {told}."
+    if found.smallest_detectable > margin:
+        return INCONCLUSIVE, f"These rows can't see the margin of {margin:.3f}: {told}; {power_of(evidence)}."
+    shown = f"; it is {no_worse}, which is not enough (judge.goal is better)" if found.low >= -margin else ""
+    return HOLD, f"The challenger is not shown to be better than the champion: {told}; {power_of(evidence)}{shown}."
+
+
+def power_of(evidence: Evidence) -> str:
+    """What difference could have been seen, and where that is known from."""
+    found = evidence.compared
+    return (
+        f"with 80 % power they show differences from {found.smallest_detectable:.3f} on "
+        f"(standard error {found.standard_error:.4f}, of the paired bootstrap over {evidence.groups} groups)"
+    )
+
+
+def _other_measures(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    """The measures that do not decide may still speak against, corrected for there being several."""
+    for name, p_value in evidence.adjusted_p.items():
+        found = evidence.measures[name]
+        if name != "macro_f1" and found.estimate < 0 and p_value < LEVEL:
+            yield HOLD, f"The challenger is worse than the champion by {_NAMES[name]}: {_interval(found)}, p {p_value:.4f} after Holm's correction."
 
 
 def _slices(evidence: Evidence, params: JudgeParams) -> Iterator[tuple[str, str]]:
@@ -129,7 +148,9 @@ def _slices(evidence: Evidence, params: JudgeParams) -> Iterator[tuple[str, str]
     if evidence.slices and not fallen:
         worst = min(evidence.slices, key=lambda one: (one.difference.estimate, one.name))
         told = f"the lowest of {len(evidence.slices)} differences is {worst.difference.estimate:+.3f}, where {worst.name} ({worst.rows} rows)"
-        yield PROMOTE, f"No slice is shown to fall by more than {params.max_slice_drop:.3f}: {told}."
+        open_ = sum(one.difference.lower_bound < -params.max_slice_drop for one in evidence.slices)
+        unseen = f"; in {open_} of them the rows are too few to rule it out with 95 % confidence" if open_ else ""
+        yield PROMOTE, f"No slice is shown to fall by more than {params.max_slice_drop:.3f}: {told}{unseen}."
 
 
 def _latency(evidence: Evidence, params: JudgeParams) -> Iterator[tuple[str, str]]:
@@ -152,6 +173,26 @@ def digest_of(verdict: dict) -> str:
     return hashlib.sha256(json.dumps(rest, sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def reported(evidence: Evidence, params: JudgeParams) -> dict:
+    """The comparison as a verdict reports it: both questions (better? no worse?) whatever decides, every measure, every slice, the power."""
+    found = evidence.against_champion
+    return {
+        "difference_to_champion": found.as_dict() if found else None,
+        "difference_to_baseline": evidence.against_baseline.as_dict(),
+        "superiority": {"is_shown": found.low > 0, "p_value": round(found.p_value, 6)} if found else None,
+        "non_inferiority": {"is_shown": found.low >= -params.margin, "margin": params.margin, "bound": round(found.low, 6)} if found else None,
+        "measures": {name: {**one.as_dict(), "p_value_holm": round(evidence.adjusted_p[name], 6)} for name, one in evidence.measures.items()},
+        "mcnemar_mid_p": evidence.mcnemar_mid_p,
+        "calibration": {
+            "int8": {"ece": round(evidence.ece, 6), "log_loss": round(evidence.log_loss, 6)},
+            "fp32": {"ece": round(evidence.fp32_ece, 6), "log_loss": round(evidence.fp32_log_loss, 6)},
+        },
+        "smallest_detectable_difference": round(evidence.compared.smallest_detectable, 6),
+        "power": power_of(evidence),
+        "slices": [{**asdict(one), "difference": one.difference.as_dict()} for one in evidence.slices],
+    }
+
+
 def summary_of(verdict: dict) -> str:
     """``verdict`` in Markdown, for whoever approves: what was decided and why, then the numbers."""
     against = f"the champion, version {verdict['champion_version']}" if verdict["champion_version"] else "no champion yet"
@@ -160,5 +201,16 @@ def summary_of(verdict: dict) -> str:
     lines += ["", f"| on {verdict['rows']} test rows | macro-F1 | accuracy | ECE | log-loss |", "|---|---|---|---|---|"]
     for name, scores in verdict["scores"].items():
         lines.append(f"| {name} | {scores['macro_f1']:.3f} | {scores['accuracy']:.3f} | {scores['ece']:.3f} | {scores['log_loss']:.3f} |")
-    lines += ["", f"The smallest difference in macro-F1 that these rows show with 80 % power: {verdict['smallest_detectable_difference']:.3f}."]
+    if verdict["measures"]:
+        lines += ["", "| challenger minus champion | difference | 95 % interval | p (Holm) |", "|---|---|---|---|"]
+        for name, one in verdict["measures"].items():
+            lines.append(f"| {_NAMES[name]} | {one['estimate']:+.3f} | {one['low']:+.3f} to {one['high']:+.3f} | {one['p_value_holm']:.4f} |")
+        shown = {True: "shown", False: "not shown"}
+        margin = verdict["non_inferiority"]["margin"]
+        lines += [
+            "",
+            f"Better: {shown[verdict['superiority']['is_shown']]}. No worse by more than {margin:.3f}: "
+            f"{shown[verdict['non_inferiority']['is_shown']]}. McNemar's mid-p, which takes rows for independent: {verdict['mcnemar_mid_p']:.4f}.",
+        ]
+    lines += ["", f"The smallest difference in macro-F1 that could have been seen: {verdict['power']}."]
     return "\n".join(lines) + "\n"
