@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,6 +43,16 @@ def make_project(folder: Path, *, is_git: bool = True) -> Settings:
 
 def git(folder: Path, *arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def dvc(settings: Settings, *arguments: str) -> str:
+    """What DVC's own command line prints in the project, with `groundswell` on its path."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    command = [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments]
+    environment = {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1"}
+    done = subprocess.run(command, cwd=settings.project, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def post(number: int, day: str, text: str, *, topic: str = "games", source: str = "replay") -> dict:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from dvc_project import REPOSITORY, make_project, put_day, read_json
+from dvc_project import REPOSITORY, dvc, make_project, put_day, read_json
 
 from groundswell.config import Params
 from groundswell.schema import LABELS
 from groundswell.seal import BRANCH, seal
-from groundswell.versions import IGNORED, directory_md5, dvc
+from groundswell.versions import IGNORED, directory_md5
 
 STAGES = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
 

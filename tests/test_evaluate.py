@@ -89,7 +89,7 @@ def _are_numbers(value):
 
 @pytest.mark.slow
 def test_dvc_shows_metrics_and_plots(evaluated):
-    from groundswell.versions import dvc
+    from tests.dvc_project import dvc
 
     settings, report = evaluated
     shown = json.loads(dvc(settings, "metrics", "show", "--json"))

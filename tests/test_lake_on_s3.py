@@ -6,18 +6,23 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from dvc_project import example, make_project, put_dataset, put_day
 
 from groundswell.collect import collect
-from groundswell.config import CollectParams, PrepareParams, Settings, Topic, ValidateParams, load_settings
+from groundswell.config import CollectParams, PrepareParams, RetainParams, Settings, Topic, ValidateParams, load_settings
 from groundswell.coverage import coverage
+from groundswell.erase import erase
+from groundswell.erasure.subjects import Subject
 from groundswell.errors import LakeError, ParamsError
 from groundswell.files import sha256_of
 from groundswell.lake import Lake
 from groundswell.mirror import mirror
 from groundswell.prepare import prepare
+from groundswell.retain import retain
 from groundswell.schema import LABELS
 from groundswell.seal import seal
 from groundswell.sources.replay import ReplayTopic
@@ -115,6 +120,22 @@ def test_a_mirror_follows_the_lake_and_fetches_what_changed(tmp_path, s3):
     assert sha256_of(tmp_path / "lake" / there.name) == lake.sha256(there)
     with pytest.raises(LakeError, match="a lake in a folder needs no mirror"):
         mirror(Lake(tmp_path / "lake"), "valid", tmp_path / "lake")
+
+
+def test_what_is_erased_or_too_old_goes_from_the_mirror_too_though_nothing_is_sealed_again(tmp_path, s3):
+    place = new_place(s3)
+    remote = Settings(project=tmp_path, home=Path("var"), pseudonym_key="a-key-that-only-the-tests-know", mlflow_uri="", dvc_remote="", **on(place))
+    lake = Lake(place)
+    put_day(remote, "2026-10-19", ["what she wrote about the patch"])
+    put_day(remote, "2026-10-20", ["what he wrote about the patch"])
+    assert mirror(lake, "valid", remote.root / "lake") == 2
+    hers, his = lake.partitions("valid")
+    subject = Subject("post", "replay", lake.read(hers)["post_id"][0].as_py())
+    assert erase([subject], settings=remote, now=NOW, seal=lambda topic: {})["state"] == "done"
+    mirrored = pq.read_table(remote.root / "lake" / hers.name)
+    assert mirrored.num_rows == 0 and sha256_of(remote.root / "lake" / hers.name) == lake.sha256(hers)
+    retain("games", settings=remote, params=RetainParams(valid_days=1), now=NOW)
+    assert not lake.exists(his) and not (remote.root / "lake" / his.name).exists()
 
 
 def test_seal_versions_the_same_bytes_as_of_a_lake_in_a_folder(tmp_path, s3):

@@ -1,15 +1,18 @@
 """retain: what is older than its layer may keep goes, with a receipt; the rest, and layers without a limit, stay."""
 
+import io
 import json
 from datetime import UTC, datetime
 
 import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
 
 from groundswell.config import RetainParams
 from groundswell.lake import Lake
 from groundswell.retain import retain
-from groundswell.schema import POST
-from groundswell.versions import versions_of
+from groundswell.schema import ANNOTATION, POST
+from groundswell.versions import Versions, versions_of
 from groundswell.window import Window
 from tests.dvc_project import make_project, post, put_day
 
@@ -65,3 +68,40 @@ def test_what_was_sealed_of_it_goes_from_cache_and_remote(tmp_path):
     assert report["objects_removed"] == 2, "in the cache and in the remote"
     with versions_of(settings) as versions:
         assert len(before - {md5 for md5, _ in versions.objects()}) == 1
+
+
+def test_earlier_revisions_go_with_the_last_and_the_other_layer_stays(tmp_path):
+    settings = make_project(tmp_path / "project")
+    lake, day = Lake(settings.lake), Window.parse("2026-10-01")
+    note = {"source": "replay", "topic": "games", "post_id": "1", "label": "positive", "label_provenance": "human", "annotator": "a"}
+    lake.write(lake.partition("labels", "replay", "games", day), pa.Table.from_pylist([note], ANNOTATION), {"window": day.key})
+    texts = ["the first form", "as it was edited"]
+    with versions_of(settings) as versions:
+        for text in texts:
+            put_day(settings, day.key, [text])
+            versions.push([versions.save(settings.root / "lake" / layer).md5 for layer in ("valid", "labels")])
+        sealed = [content for _, content in versions.objects()]
+    assert len(sealed) == 3
+    assert retain("games", settings=settings, params=RetainParams(valid_days=20), now=NOW)["objects_removed"] == 4
+    with versions_of(settings) as versions:
+        assert [pq.read_table(io.BytesIO(content))["annotator"].to_pylist() for _, content in versions.objects()] == [["a"]]
+
+
+def test_killed_between_two_stores_the_next_run_finds_the_rest(tmp_path, monkeypatch):
+    settings = make_project(tmp_path / "project")
+    put_day(settings, "2026-10-01", ["an old text"])
+    with versions_of(settings) as versions:
+        versions.push([versions.save(settings.root / "lake" / "valid").md5])
+
+    def killed(*args):
+        raise KeyboardInterrupt
+
+    for store, name in ((Versions, "remove"), (Lake, "remove")):
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(store, name, killed)
+            retain("games", settings=settings, params=RetainParams(valid_days=20), now=NOW)
+    report = retain("games", settings=settings, params=RetainParams(valid_days=20), now=NOW)
+    assert (report["state"], report["removed"]["valid"]["partitions"]) == ("done", 1)
+    with versions_of(settings) as versions:
+        assert not list(versions.objects())
+    assert not list(settings.root.rglob("part-0.parquet"))

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 import yaml
-from dvc_project import example, git, make_project, put_dataset, put_day, read_json
+from dvc_project import dvc, example, git, make_project, put_dataset, put_day, read_json
 
 from groundswell.errors import DatasetError, VersionError
 from groundswell.seal import BRANCH, seal
-from groundswell.versions import directory_md5, dvc, versions_of
+from groundswell.versions import directory_md5, versions_of
 
 
 def _splits(count=6, shift=0):

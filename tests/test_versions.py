@@ -4,10 +4,10 @@ import os
 import shutil
 
 import pytest
-from dvc_project import make_project, put_day
+from dvc_project import dvc, make_project, put_day
 
 from groundswell.errors import VersionError
-from groundswell.versions import directory_md5, dvc, versions_of
+from groundswell.versions import directory_md5, versions_of
 
 
 @pytest.fixture
@@ -96,9 +96,3 @@ def test_a_remote_that_is_out_of_reach_is_said(settings, tmp_path):
 def test_a_folder_that_is_no_dvc_project_is_said(settings, tmp_path):
     with pytest.raises(VersionError, match="not a DVC project"), versions_of(settings.model_copy(update={"project": tmp_path})):
         pass
-
-
-@pytest.mark.slow
-def test_dvcs_own_complaint_comes_through(settings):
-    with pytest.raises(VersionError, match="no-such-stage"):
-        dvc(settings, "status", "no-such-stage")

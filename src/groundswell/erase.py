@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -24,9 +23,10 @@ from groundswell.erasure.sweep import REMADE, half_written, is_remade, needles_o
 from groundswell.errors import ErasureError, UnknownName, UsageError, nearest
 from groundswell.examples import SPLITS
 from groundswell.lake import Lake
+from groundswell.mirror import refresh
 from groundswell.sources import known
 from groundswell.tombstones import Tombstones
-from groundswell.versions import directory_md5, has_versions, versions_of
+from groundswell.versions import directory_md5, versions_if_any
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class _Job:
     def look(self) -> None:
         """Whose rows lie where. Old versions are read first: they may know posts of an author that the lake has lost since."""
         looked = 0
-        with self._versions() as versions:
+        with versions_if_any(self.settings) as versions:
             if versions and self.targets.authors:
                 looked = objects.find(versions, self.targets, self.lake.encryption)
         rows = layers.find(self.lake, self.targets, self.sources, Tombstones(self.settings))
@@ -120,6 +120,9 @@ class _Job:
 
     def _clean_lake(self) -> dict:
         changed = layers.clean(self.lake, self.targets, self.sources, Tombstones(self.settings))
+        if self.settings.lake_url:
+            with versions_if_any(self.settings):  # no seal writes there meanwhile
+                refresh(self.lake, self.settings.root / "lake")
         removed = {layer: 0 for layer in self.found["rows"]}
         for partition, one in changed.items():
             removed[partition.layer] += one["removed"]
@@ -166,7 +169,7 @@ class _Job:
     def _clean_versions(self, stones: Tombstones) -> None:
         """DVC's objects, and the models: listings tell which were trained on what, so the objects go last."""
         stores = self.receipt["stores"]
-        with self._versions() as versions:
+        with versions_if_any(self.settings) as versions:
             holding = objects.holding(versions, stones, self.lake.encryption) if versions else {}
             self._note("md5s", sorted(holding))
             stores["models"] = self._tag_models(versions)
@@ -214,12 +217,3 @@ class _Job:
         """Into the receipt at once: a second run could not find out any more."""
         self.receipt[name] = sorted({*self.receipt[name], *values})
         receipts.write(self.receipt, self.settings)
-
-    @contextmanager
-    def _versions(self):
-        """DVC's cache and remote, locked; None where nothing was ever sealed."""
-        if not has_versions(self.settings):
-            yield None
-            return
-        with versions_of(self.settings) as versions:
-            yield versions

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from groundswell.errors import LakeError
 from groundswell.files import replacing, write_json
-from groundswell.lake import Lake
+from groundswell.lake import LAYERS, Lake
 from groundswell.storage import Objects
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,13 @@ def mirror(lake: Lake, layer: str, folder: Path) -> int:
     fetched = sum(known.get(name) != stamp for name, stamp in stamps.items())
     log.info("mirror of %s: %d files, %d fetched", layer, len(stamps), fetched)
     return fetched
+
+
+def refresh(lake: Lake, folder: Path) -> int:
+    """`mirror` every layer that was mirrored to ``folder`` before: rows that went out of the lake must not stay in its image. Files fetched."""
+    if not isinstance(lake.storage, Objects):
+        return 0
+    return sum(mirror(lake, layer, folder) for layer in LAYERS if (folder / layer).is_dir())
 
 
 def _mirrored(objects: Objects, name: str, path: Path, known: str | None) -> str:

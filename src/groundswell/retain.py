@@ -1,8 +1,8 @@
 """retain: what is older than its layer may keep goes.
 
 Reads the lake's partitions and the champion's list of what it was trained on. Removes partitions whose window ended more than ``<layer>_days``
-ago, and their objects in DVC's cache and remote; 0 keeps a layer for ever. Writes a receipt under ``rights/receipts/``, which also says
-what of it a champion was trained on: that is told, and keeps nothing back. Run again it removes nothing more.
+ago, and before that all that DVC's cache and remote have of them; 0 keeps a layer for ever. Writes a receipt under ``rights/receipts/``, which
+also says what of it a champion was trained on: that is told, and keeps nothing back. Killed anywhere, the next run does the rest.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from datetime import datetime, timedelta
 
 from groundswell import runs, tracking
 from groundswell.config import RetainParams, Settings
-from groundswell.erasure import receipts
+from groundswell.erasure import objects, receipts
 from groundswell.erasure.models import has_registry
 from groundswell.lake import LAYERS, Lake, Partition
-from groundswell.versions import has_versions, versions_of
+from groundswell.mirror import refresh
+from groundswell.versions import versions_if_any
 
 log = logging.getLogger(__name__)
 
@@ -29,16 +30,27 @@ def retain(topic: str, *, settings: Settings, params: RetainParams, now: datetim
     report = {"stage": "retain", "topic": topic, "removed": _counts(lake, old), "objects_removed": 0, "champion": None, "receipt": None}
     if not old:
         return report
-    trained = _champion(topic, old, settings)
-    md5s = {_md5(lake, partition) for partition in old}
-    for partition in old:
-        lake.remove(partition)
-    log.info("%s: %d partitions were older than they may be", topic, len(old))
     named = receipts.name("retain", hashlib.sha256(topic.encode()).hexdigest()[:8], now)
     keys = [str(partition) for partition in old]
-    report |= {"objects_removed": _forget(md5s, settings), "champion": trained, "receipt": named, "state": "done", "partitions": keys}
+    report |= {"champion": _champion(topic, old, settings), "receipt": named, "state": "begun", "partitions": keys}
+    receipts.write(report, settings)
+    report |= {"objects_removed": _remove(lake, old, settings), "state": "done"}
+    log.info("%s: %d partitions were older than they may be", topic, len(old))
     receipts.write(report, settings)
     return report
+
+
+def _remove(lake: Lake, old: list[Partition], settings: Settings) -> int:
+    """Take ``old`` away, the lake's files last: whoever is killed before has them to be found again. Returns how many of DVC's files went.
+
+    Nobody seals meanwhile. Data sets that were made of them stay versions (docs/rights.md).
+    """
+    with versions_if_any(settings) as versions:
+        removed = versions.remove(objects.revisions(versions, old, lake.encryption)) if versions else 0
+        for partition in old:
+            lake.remove(partition)
+        refresh(lake, settings.root / "lake")
+    return removed
 
 
 def _too_old(lake: Lake, layer: str, topic: str, params: RetainParams, now: datetime) -> list[Partition]:
@@ -62,16 +74,3 @@ def _champion(topic: str, old: Iterable[Partition], settings: Settings) -> dict 
     read = (runs.read_json(settings, found.run_id, "dataset/manifest.json") or {}).get("partitions", {})
     names = {partition.key if partition.layer == "valid" else str(partition) for partition in old if partition.layer in ("valid", "labels")}
     return {"version": found.version, "partitions_trained_on": len(names & read.keys())}
-
-
-def _md5(lake: Lake, partition: Partition) -> str:
-    with lake.storage.opened(partition.name) as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-
-
-def _forget(md5s: set[str], settings: Settings) -> int:
-    """Delete the partitions' own objects where they were sealed. Data sets that were made of them stay versions (docs/rights.md)."""
-    if not has_versions(settings):
-        return 0
-    with versions_of(settings) as versions:
-        return versions.remove(md5s)

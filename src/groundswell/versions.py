@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -89,7 +88,7 @@ class Versions:
 
         cache = self._repo.cache.local
         remote = self._repo.cloud.get_remote_odb()
-        result = transfer(cache, remote, _hash_infos(md5s), shallow=False, cache_odb=cache)
+        result = transfer(cache, remote, set(map(_hash_info, md5s)), shallow=False, cache_odb=cache)
         if result.failed:
             raise VersionError(
                 f"{len(result.failed)} objects could not be pushed to {self.remote}: check that it can be reached and written, then run seal again"
@@ -128,10 +127,19 @@ class Versions:
 
     def listing(self, md5: str) -> dict[str, str] | None:
         """Path → md5 of the directory version ``md5``; None where neither cache nor remote has its listing."""
+        content = self.content(md5)
+        return None if content is None else {entry["relpath"]: entry["md5"] for entry in json.loads(content)}
+
+    def listings(self) -> Iterator[dict[str, str]]:
+        """`listing` of every directory version that cache or remote has."""
+        for md5 in {md5 for store in self._stores() for md5 in store.all() if md5.endswith(".dir")}:
+            yield self.listing(md5) or {}
+
+    def content(self, md5: str) -> bytes | None:
+        """The bytes of an object; None where neither cache nor remote has it."""
         for store in self._stores():
             if store.exists(md5):
-                entries = json.loads(store.fs.cat_file(store.oid_to_path(md5)))
-                return {entry["relpath"]: entry["md5"] for entry in entries}
+                return store.fs.cat_file(store.oid_to_path(md5))
         return None
 
     def _stores(self) -> tuple:
@@ -220,6 +228,16 @@ def has_versions(settings) -> bool:
 
 
 @contextmanager
+def versions_if_any(settings) -> Iterator[Versions | None]:
+    """`versions_of`; None where nothing was ever sealed."""
+    if not has_versions(settings):
+        yield None
+        return
+    with versions_of(settings) as versions:
+        yield versions
+
+
+@contextmanager
 def versions_of(settings) -> Iterator[Versions]:
     """`Versions` of the project of ``settings``, one process at a time (others wait). `VersionError` for whatever DVC says.
 
@@ -239,20 +257,6 @@ def versions_of(settings) -> Iterator[Versions]:
             yield Versions(repo)
     except (DvcException, SCMError, ObjectFormatError, OSError) as error:
         raise VersionError(f"DVC in {project}: {error}") from error
-
-
-def dvc(settings, *arguments: str) -> str:
-    """Run DVC's command line in the project, waiting for its lock; its standard output. `VersionError` with what it said."""
-    command = [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments]
-    done = subprocess.run(command, cwd=settings.project, env=environment(), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise VersionError(f"dvc {' '.join(arguments)} failed in {settings.project.resolve()}: {done.stderr.strip()[-500:]}")
-    return done.stdout
-
-
-def environment() -> dict[str, str]:
-    """The environment in which DVC finds `groundswell`: this interpreter's folder comes first on PATH."""
-    return {**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]), "DVC_NO_ANALYTICS": "1"}
 
 
 def _quiet() -> None:
@@ -282,10 +286,6 @@ def _hash_info(md5: str):
     from dvc_data.hashfile.hash_info import HashInfo
 
     return HashInfo("md5", md5)
-
-
-def _hash_infos(md5s: Iterable[str]) -> set:
-    return {_hash_info(md5) for md5 in md5s}
 
 
 def _is_ignored(name: str) -> bool:

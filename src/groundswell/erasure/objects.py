@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from groundswell.encryption import Encryption, reading
 from groundswell.erasure.subjects import Targets
+from groundswell.lake import Partition
 from groundswell.tombstones import Tombstones
 from groundswell.versions import Versions
 
@@ -45,6 +46,26 @@ def holding(versions: Versions, tombstones: Tombstones, encryption: Encryption |
         if rows or traces:
             found[md5] = rows
     return found
+
+
+def revisions(versions: Versions, partitions: Iterable[Partition], encryption: Encryption | None) -> set[str]:
+    """md5s of all that was ever sealed of ``partitions``: those of their earlier revisions too. An empty one may be another's as well, and stays."""
+    layers: dict[str, set[str]] = {}
+    for partition in partitions:
+        layer, _, name = partition.name.partition("/")
+        layers.setdefault(name, set()).add(layer)
+    named = {md5: layers[name] for listing in versions.listings() for name, md5 in listing.items() if name in layers}
+    return {md5 for md5, wanted in named.items() if _layer_of(versions.content(md5), encryption) in wanted}
+
+
+def _layer_of(content: bytes | None, encryption: Encryption | None) -> str | None:
+    """Of which sealed layer a file is, by its columns, for both call their files alike; None for an object that is gone, and for no rows."""
+    if content is None:
+        return None
+    file = pq.ParquetFile(io.BytesIO(content), decryption_properties=reading(io.BytesIO(content), encryption))
+    if not file.metadata.num_rows:
+        return None
+    return "labels" if "annotator" in file.schema_arrow.names else "valid"
 
 
 def _keyed(table: pa.Table) -> pa.Table:
