@@ -12,9 +12,10 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from groundswell.config import Settings, ValidateParams
-from groundswell.errors import LakeError, UsageError, ValidationFailed
+from groundswell.errors import LakeChanged, LakeError, UsageError, ValidationFailed
 from groundswell.lake import Lake
 from groundswell.pii import Scrubber
+from groundswell.rawrows import RawRows
 from groundswell.schema import POST, QUARANTINE
 from groundswell.validate import validate
 from groundswell.window import Window, parse_windows
@@ -369,3 +370,28 @@ def test_a_large_partition_that_lies_in_no_order_is_sorted_all_the_same(settings
     put(settings, [post(n) for n in (5, 3, 9, 1, 7, 2)])
     assert run(settings)["rows_valid"] == 6
     assert [row["post_id"] for row in layer(settings, "valid")] == [f"p{n:05d}" for n in (1, 2, 3, 5, 7, 9)]
+
+
+@pytest.mark.parametrize("pass_", [1, 2], ids=["while it is judged", "while it is written"])
+@pytest.mark.parametrize("piece", [4, 1000], ids=["in pieces", "held"])
+def test_rows_that_are_replaced_meanwhile_get_no_other_rows_reasons(settings, monkeypatch, pass_, piece):
+    """Collected again between two looks at it: the fifth row is bad before, the seventh after."""
+    before, after = ([post(number, text="" if number == bad else f"level {number}") for number in range(9)] for bad in (5, 7))
+    put(settings, before)
+    monkeypatch.setattr("groundswell.rawrows.PIECE", piece)
+    looks, pieces = [], RawRows.pieces
+
+    def replaced_meanwhile(self):
+        looks.append(self)
+        for number, piece in enumerate(pieces(self)):
+            yield piece
+            if (len(looks), number) == (pass_, 0):
+                put(settings, after)
+
+    monkeypatch.setattr(RawRows, "pieces", replaced_meanwhile)
+    with pytest.raises(LakeChanged, match="raw/replay/games/2026-10-19 was collected again while it was validated.*run validate again"):
+        run(settings)
+    assert not Lake(settings.lake).partitions("valid") and not Lake(settings.lake).partitions("quarantine")
+    monkeypatch.undo()
+    run(settings)
+    assert [row["post_id"] for row in layer(settings, "quarantine")] == ["p00007"]

@@ -2,7 +2,7 @@
 
 Reads one partition of ``lake/raw``, twice where it holds more than a piece: first the keys, to know which rows repeat an earlier one,
 then all of it. Raw files lie in order, collect sees to that; a large one of somebody else's that does not is sorted in memory. Whoever
-was erased is not in it (`tombstones`). Writes nothing.
+was erased is not in it (`tombstones`). Writes nothing. Refuses, with `LakeChanged`, a partition that is another one the second time.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from groundswell.errors import LakeChanged
 from groundswell.lake import ROW_GROUP, Lake, Partition
 from groundswell.schema import POST
 from groundswell.tombstones import Tombstones
@@ -53,13 +54,20 @@ class RawRows:
         self.rows = len(self.is_repeated) if not self.columns_wrong else self.described["rows"]
 
     def pieces(self) -> Iterator[Piece]:
-        """All rows in order; the same ones every time."""
+        """All rows in order; the same ones every time, or `LakeChanged`."""
         first = 0
         for table, is_decodable in [self._held] if self._held else map(self._fitted, self._lake.batches(self.partition)):
+            if not first:
+                self.require_unchanged()  # the file is open by now, and stays the one that it was
             for start in range(0, table.num_rows, PIECE):
                 rows = slice(first, first := first + min(PIECE, table.num_rows - start))
                 here = slice(start, start + PIECE)
                 yield Piece(table.slice(start, PIECE), is_decodable[here], self.is_repeated[rows], self.is_duplicate[rows])
+
+    def require_unchanged(self) -> None:
+        """Refuse rows that are not there any more as they were looked at: a rule's word on one row would be another's."""
+        if self._lake.metadata(self.partition).get("content_sha256") != self.described.get("content_sha256"):
+            raise LakeChanged(f"{self.partition} was collected again while it was validated, so it was not written: run validate again")
 
     def _wrong(self) -> list[str]:
         """What is wrong with the columns: missing ones, and types of which a value can't be made a post's."""

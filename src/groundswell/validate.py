@@ -191,6 +191,7 @@ def _write_partition(
             scrubbed.update(taken)
             bad.add(clean.append_column("reason", named).filter(named.is_valid()).cast(_QUARANTINE))
             good.add(clean.filter(named.is_null()).cast(POST))
+        raw.require_unchanged()
     return {"quarantine": _facts(tombstones.settle(lake, aside)), "valid": _facts(tombstones.settle(lake, valid))}
 
 
