@@ -11,6 +11,7 @@ from tiny import shared_export, tiny_export, tiny_model, tiny_rows
 
 from groundswell import export, quantise
 from groundswell.errors import ModelError
+from groundswell.kin import row_hash
 from groundswell.predictor import Predictor, softmax
 from groundswell.profile import COLUMNS
 from groundswell.schema import LABELS
@@ -61,6 +62,8 @@ def test_what_monitor_and_judge_need_is_there():
     assert seen.dtype == np.uint64
     assert (np.diff(seen.astype(object)) > 0).all()
     assert {fingerprint(normalise(text)) for text in tiny_rows(60, seed=2)[0]} == set(seen.tolist())
+    rows = np.load(folder / "trained_rows.npy", allow_pickle=False)
+    assert set(rows.tolist()) == {row_hash(f"tiny/games/{number}") for number in range(60)}
     assert json.loads((folder / "config.json").read_text())["labels"] == list(LABELS)
 
 

@@ -274,7 +274,11 @@ def test_rows_that_either_was_trained_on_count_for_neither(settings):
     register(settings, "good", dataset_md5=OTHER_DATA, trained_on=[*TEXTS_OF_TRAINING, *texts[:100]], champion=True)
     register(settings, "better", trained_on=texts[90:150])
     verdict = judge("games", settings=settings, params=QUICK)
-    assert verdict["excluded"] == {"seen_by_champion": 100, "seen_by_challenger": 60, "rows": 150}
+    assert verdict["excluded"] == {
+        **{"seen_by_champion": 100, "met_by_champion": None, "seen_by_challenger": 60, "met_by_challenger": None},
+        "rows": 150,
+    }
+    assert "champion was trained on posts of the same authors" in verdict["reasons"][-1]
     assert verdict["rows"] == 90
     few = judge("games", settings=settings, params=QUICK.model_copy(update={"min_rows": 91}))
     assert few["verdict"] == INCONCLUSIVE

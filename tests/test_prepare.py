@@ -166,6 +166,10 @@ def test_no_copy_and_no_author_on_two_sides_and_the_leak_is_told(tmp_path):
     plain = report["leaks"]["random_split"]["leaked"]
     assert plain["exact"] >= 3 and plain["normalised"] >= plain["exact"] and plain["near"] > plain["normalised"] and plain["author"] >= 2
     lost = report["left_out_of_splits"]
+    kin = pq.read_table(tmp_path / "var/dataset/games/kin.parquet").to_pylist()
+    assert {row["row_id"] for row in kin if row["is_test"]} <= {row["row_id"] for row in splits["test"]}
+    others = {row["row_id"] for row in kin if not row["is_test"]}
+    assert others and not others & {row["row_id"] for rows in splits.values() for row in rows}, "what is akin to test is in no split"
     assert sum(lost["duplicates_in_two_periods"].values()) >= 10 and sum(lost["author_in_two_periods"].values()) >= 5
     assert sum(report["rows"].values()) + sum(sum(counts.values()) for counts in lost.values()) == 150
     assert json.loads((tmp_path / "var/dataset/games/leaks.json").read_text()) == report["leaks"]

@@ -245,7 +245,7 @@ train("games", settings=Settings(home={str(tmp_path / "var")!r}, mlflow_uri=""),
     again = train("games", settings=settings, params=_params(home))
     _status_soon(settings, {"KILLED", "FINISHED"})
     found = settings.model("games")
-    same = {"model.onnx", "model.int8.onnx", "profile.parquet", "trained_on.npy", "tokenizer.json", "card.md"}
+    same = {"model.onnx", "model.int8.onnx", "profile.parquet", "trained_on.npy", "trained_rows.npy", "tokenizer.json", "card.md"}
     assert all((found / "export" / name).read_bytes() == (expected / "export" / name).read_bytes() for name in same)
     assert [path.name for path in found.parent.iterdir()] == ["games"], "nothing half-written is left"
     assert again["model_version"] == "1"

@@ -96,6 +96,7 @@ def tiny_export(folder: Path, *, seed: int = 0, steps: int = 60, run_id: str = "
         config={**facts, **(config or {})},
         validation=validation,
         train_texts=train_texts,
+        train_rows=[f"tiny/{topic}/{number}" for number in range(len(train_texts))],
         bounds={"fp32": 0.9, "int8": 0.5},
     )
     finish(folder, f"# A tiny model for tests, seed {seed}\n")

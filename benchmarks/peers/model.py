@@ -120,7 +120,8 @@ def _export(rows: list[tuple[str, str]], checkpoint: Path, folder: Path) -> None
     validation = (texts, np.array([LABELS.index(label) for label in labels]))
     bounds = {"fp32": PARAMS.min_fp32_agreement, "int8": PARAMS.min_int8_agreement}
     trained_on = [text for text, _ in rows[VALIDATION_ROWS:][:ROWS]]
-    export(model, AutoTokenizer.from_pretrained(checkpoint), folder, config=config, validation=validation, train_texts=trained_on, bounds=bounds)
+    given = {"config": config, "validation": validation, "train_texts": trained_on, "train_rows": [], "bounds": bounds}
+    export(model, AutoTokenizer.from_pretrained(checkpoint), folder, **given)
     finish(folder, "# The model of the serving benchmark\n\nFine-tuned for a minute: no measure of anything but speed.\n")
 
 

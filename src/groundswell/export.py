@@ -1,7 +1,7 @@
 """A trained DistilBERT as the folder that is registered and served: networks, tokenizer, configuration, references, card, manifest.
 
-Writes model.onnx (fp32), model.int8.onnx (`quantise`), tokenizer.json, config.json, profile.parquet, trained_on.npy, card.md and,
-last, manifest.json with every file's sha256. Refuses networks that do not agree with the PyTorch model. The same weights, rows and
+Writes model.onnx (fp32), model.int8.onnx (`quantise`), tokenizer.json, config.json, profile.parquet, trained_on.npy, trained_rows.npy,
+card.md and, last, manifest.json with every file's sha256. Refuses networks that do not agree with the PyTorch model. The same weights, rows and
 configuration give the same bytes; ``run_id`` in config.json is the one thing that two runs do not share.
 """
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from groundswell.errors import ModelError
 from groundswell.files import sha256_of, write_json
+from groundswell.kin import row_hashes
 from groundswell.lake import write_parquet
 from groundswell.predictor import MANIFEST, MODEL_FILES, Predictor, softmax
 from groundswell.text import fingerprint, normalise
@@ -51,13 +52,14 @@ def export(
     config: dict,
     validation: tuple[Sequence[str], np.ndarray],
     train_texts: Sequence[str],
+    train_rows: Sequence[str],
     bounds: dict[str, float],
 ) -> dict:
     """Write the export of ``model`` to ``folder`` (there, empty), but for card and manifest (`finish`).
 
-    ``config`` is config.json without its temperature, ``validation`` texts and class numbers, ``bounds`` the smallest label
-    agreement with the network before it: ``{"fp32": share, "int8": share}``. Returns ``{"temperature", "agreement"}``;
-    `ModelError` when the networks disagree more than that.
+    ``config`` is config.json without its temperature, ``validation`` texts and class numbers, ``train_rows`` the row ids of the training
+    texts, ``bounds`` the smallest label agreement with the network before it: ``{"fp32": share, "int8": share}``. Returns
+    ``{"temperature", "agreement"}``; `ModelError` when the networks disagree more than that.
     """
     texts, labels = validation
     write_networks(model, folder)
@@ -75,6 +77,7 @@ def export(
 
     write_parquet(profile(texts, softmax(logits / np.float32(temperature))), folder / "profile.parquet")
     np.save(folder / "trained_on.npy", np.unique(np.array([fingerprint(normalise(text)) for text in train_texts], dtype=np.uint64)))
+    np.save(folder / "trained_rows.npy", np.unique(row_hashes(train_rows)))
     return {"temperature": temperature, "agreement": agreement}
 
 

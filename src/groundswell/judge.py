@@ -2,27 +2,28 @@
 
 Reads the test split of ``dataset/<topic>``, ``model/<topic>/train.json`` and baseline, both models from the registry, the ledger.
 Writes the verdict to ``reports/judge/<topic>.json``, to the challenger's MLflow run and onto its version. Rows that either model
-was trained on count for neither. Refuses (`JudgeRefused`) when data set, training and registry do not speak of the same rows and the
-same model, or when no fair rows are left. A verdict is a result, whatever it says; it holds measured times, so its digest
-differs from one judging to the next.
+was trained on, or whose author or near duplicates it was trained on, count for neither. Refuses (`JudgeRefused`) when data set,
+training and registry do not speak of the same rows and the same model, when no fair rows are left, and answers that can't be what
+they should be (`answers`). A verdict is a result, whatever it says; it holds measured times, so its digest differs from one judging to
+the next.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import os
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from groundswell import baseline as baselines
 from groundswell import runs, tracking
+from groundswell.answers import answers_of
 from groundswell.config import JudgeParams, Settings
+from groundswell.contenders import Contender, fair
 from groundswell.errors import JudgeRefused
 from groundswell.evidence import evidence_of
 from groundswell.examples import Examples, read_examples, read_manifest
@@ -31,37 +32,20 @@ from groundswell.ledger import Ledger
 from groundswell.metrics import scores
 from groundswell.predictor import Predictor
 from groundswell.rows import digest
-from groundswell.schema import LABELS, registered_model
+from groundswell.schema import registered_model
 from groundswell.slices import slices_of
-from groundswell.text import fingerprint
 from groundswell.tracking import CHALLENGER, CHAMPION, ModelVersion
 from groundswell.verdict import decide, digest_of, power_of, reported, summary_of
 from groundswell.versions import directory_md5
 
 SHOWN = ("macro_f1", "macro_recall", "accuracy", "ece", "log_loss")
 
+_UNKNOWN_KIN = (
+    "Whether the {} was trained on posts of the same authors or on near duplicates of these rows can't be told: "
+    "its export, or the data set, is older than what tells it."
+)
+
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Contender:
-    """A registered version and its export, fetched from the registry and verified."""
-
-    version: ModelVersion
-    folder: Path
-
-    @property
-    def weights(self) -> tuple[str, str]:
-        files = json.loads((self.folder / "manifest.json").read_text(encoding="utf-8"))["files"]
-        return files["model.onnx"], files["model.int8.onnx"]
-
-    @property
-    def dataset_md5(self) -> str | None:
-        return json.loads((self.folder / "config.json").read_text(encoding="utf-8")).get("dataset_md5")
-
-    def has_seen(self, fingerprints: np.ndarray) -> np.ndarray:
-        """Which of the texts it was trained on, bool (n,)."""
-        return np.isin(fingerprints, np.load(self.folder / "trained_on.npy", allow_pickle=False))
 
 
 def judge(topic: str, *, settings: Settings, params: JudgeParams) -> dict:
@@ -71,8 +55,9 @@ def judge(topic: str, *, settings: Settings, params: JudgeParams) -> dict:
     with tempfile.TemporaryDirectory(prefix="groundswell-judge-") as box:
         new = _contender(settings, topic, challenger, Path(box, CHALLENGER))
         old = _contender(settings, topic, champion, Path(box, CHAMPION)) if champion else None
-        fair, excluded = _fair(rows, new, old)
-        verdict = _judged(topic, settings, params, fair, new, old) | {"excluded": excluded}
+        left, excluded = fair(rows, settings.dataset(topic), new, old)
+        verdict = _judged(topic, settings, params, left, new, old) | {"excluded": excluded}
+    verdict["reasons"] += [_UNKNOWN_KIN.format(name) for name in (CHALLENGER, CHAMPION) if excluded[f"met_by_{name}"] is None]
     verdict["summary"] = summary_of(verdict)
     verdict["digest"] = digest_of(verdict)
     _log(settings, challenger, verdict)
@@ -121,24 +106,8 @@ def _contender(settings: Settings, topic: str, version: ModelVersion, folder: Pa
     return Contender(version, tracking.download_export(settings, topic, version.version, folder))
 
 
-def _fair(rows: Examples, new: Contender, old: Contender | None) -> tuple[Examples, dict[str, int]]:
-    """The rows that neither model was trained on, and how many each had seen; `JudgeRefused` when a class is left without."""
-    fingerprints = np.array([fingerprint(text) for text in rows.texts], dtype=np.uint64)
-    seen = {CHALLENGER: new.has_seen(fingerprints), CHAMPION: old.has_seen(fingerprints) if old else np.zeros(len(rows), dtype=bool)}
-    keep = ~(seen[CHALLENGER] | seen[CHAMPION])
-    excluded = {f"seen_by_{name}": int(mask.sum()) for name, mask in seen.items()} | {"rows": int((~keep).sum())}
-    fair = Examples([text for text, kept in zip(rows.texts, keep, strict=True) if kept], rows.labels[keep], rows.table.filter(keep))
-    lacking = [name for number, name in enumerate(LABELS) if not (fair.labels == number).any()]
-    if lacking:
-        raise JudgeRefused(
-            f"of {len(rows)} test rows {excluded['rows']} were seen in training by challenger or champion; among the {len(fair)} left there is no "
-            f"{' and no '.join(lacking)} one: nothing fair can be said; collect and label newer posts, then prepare and train"
-        )
-    return fair, excluded
-
-
 def _judged(topic: str, settings: Settings, params: JudgeParams, rows: Examples, new: Contender, old: Contender | None) -> dict:
-    answers = _answers(settings, topic, rows, new, old)
+    answers = answers_of(rows, new, old, baselines.load(settings.model(topic) / baselines.FILE))
     groups = rows.table["group"].to_pylist()
     evidence = evidence_of(rows.labels, answers, groups, slices_of(rows.table), params, **_facts(settings, topic, params, rows, new, old))
     decision, reasons = decide(evidence, params)
@@ -163,17 +132,6 @@ def _judged(topic: str, settings: Settings, params: JudgeParams, rows: Examples,
         "latency_ratio": evidence.latency_ratio,
         "params": params.model_dump(mode="json"),
     }
-
-
-def _answers(settings: Settings, topic: str, rows: Examples, new: Contender, old: Contender | None) -> dict[str, np.ndarray]:
-    """Probabilities (n, 3) of everybody for the same rows: what is served (int8), the challenger's fp32, the baseline."""
-    threads = min(4, os.cpu_count() or 1)
-    found = {CHALLENGER: Predictor.load(new.folder, threads=threads).predict(rows.texts)}
-    if old:
-        found[CHAMPION] = Predictor.load(old.folder, threads=threads).predict(rows.texts)
-    found["baseline"] = baselines.load(settings.model(topic) / baselines.FILE).predict(rows.texts)
-    found["fp32"] = Predictor.load(new.folder, precision="fp32", threads=threads).predict(rows.texts)
-    return found
 
 
 def _facts(settings: Settings, topic: str, params: JudgeParams, rows: Examples, new: Contender, old: Contender | None) -> dict:

@@ -1,7 +1,7 @@
 """prepare: the data set of a topic, from all its valid posts and the labels given to them.
 
 Reads lake/valid and lake/labels. Writes ``dataset/<topic>/``: train, validation and test.parquet (`schema.EXAMPLE`), tokens/,
-leaks.json, manifest.json; the folder changes as a whole or not at all, and the same lake gives the same bytes. Refuses an empty
+kin.parquet, leaks.json, manifest.json; the folder changes as a whole or not at all, and the same lake gives the same bytes. Refuses an empty
 lake, a label word that nobody mapped, fewer than three windows, and fewer than ``min_rows_per_class`` rows of a class in a split.
 """
 
@@ -22,6 +22,7 @@ from groundswell.duplicates import connected, near_clusters
 from groundswell.erasure import datasets as erased
 from groundswell.errors import DatasetError, LakeError
 from groundswell.files import replacing_folder, write_json
+from groundswell.kin import kin_table
 from groundswell.labelling import decided, mapped, outvoted, require_provenances
 from groundswell.lake import Lake, Partition, write_parquet
 from groundswell.language import languages, primary
@@ -91,7 +92,8 @@ def prepare(topic: str, *, settings: Settings, params: PrepareParams, hygiene: H
     if (now := _described_partitions(lake, valid, labels)) != read:
         changed = sorted(key for key in read if now.get(key) != read[key])
         raise LakeError(f"{len(changed)} partitions changed while they were read, {changed[0]} for one: a backfill is under way; run prepare again")
-    _write(settings.dataset(topic), tables, tokens, leaks, manifest)
+    kin = kin_table(rows, split, _grouping(keyings, params))
+    _write(settings.dataset(topic), tables, tokens, kin, leaks, manifest)
     if tombstones.have_grown():  # somebody was erased since the first row was read, and what lay here before was cleaned, not this
         erased.clean(settings.dataset(topic), {}, Tombstones(settings))
     report = {
@@ -266,10 +268,11 @@ def _token_lengths(tables: dict[str, pa.Table], max_length: int) -> dict:
     return {**at, "longest": lengths[-1], "max_length": max_length, "rows_cut": sum(length > max_length for length in lengths)}
 
 
-def _write(folder: Path, tables: dict[str, pa.Table], tokens: dict[str, pa.Table], leaks: dict, manifest: dict) -> None:
+def _write(folder: Path, tables: dict[str, pa.Table], tokens: dict[str, pa.Table], kin: pa.Table, leaks: dict, manifest: dict) -> None:
     with replacing_folder(folder) as beside:
         for name in SPLITS:
             write_parquet(tables[name], beside / f"{name}.parquet")
             write_parquet(tokens[name], beside / "tokens" / f"{name}.parquet")
+        write_parquet(kin, beside / "kin.parquet")
         write_json(leaks, beside / "leaks.json")
         write_json(manifest, beside / "manifest.json")

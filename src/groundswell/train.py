@@ -152,7 +152,8 @@ def _export(model, tokenizer, data: Dataset, folder: Path, run_id: str, topic: s
     }
     bounds = {"fp32": params.min_fp32_agreement, "int8": params.min_int8_agreement}
     validation = (data.validation.texts, data.validation.labels)
-    return export(model, tokenizer, folder, config=config, validation=validation, train_texts=data.train.texts, bounds=bounds)
+    train_rows = data.train.table["row_id"].to_pylist()
+    return export(model, tokenizer, folder, config=config, validation=validation, train_texts=data.train.texts, train_rows=train_rows, bounds=bounds)
 
 
 def _finish(report: dict, measured: dict, data: Dataset, folder: Path, params: TrainParams) -> None:

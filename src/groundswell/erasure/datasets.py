@@ -1,4 +1,4 @@
-"""Erasure in data sets: rows out of the splits and the token cache, numbers and digests of the manifest made anew.
+"""Erasure in data sets: rows out of the splits, the token cache and the table of kin, numbers and digests of the manifest made anew.
 
 Reads and replaces ``dataset/<topic>/`` as a whole. The rows that stay are the same, in the same splits: a new split would show a
 model rows that it was judged on. A group that was called after an erased row gets the name of the first that stays.
@@ -30,7 +30,9 @@ def clean(folder: Path, changed: dict[Partition, dict], tombstones: Tombstones) 
     manifest = read_manifest(folder)
     topic = manifest["topic"]
     partitions = _renewed(manifest["partitions"], {partition: found for partition, found in changed.items() if partition.topic == topic})
-    if not any(removed.values()) and partitions == manifest["partitions"]:
+    kin = _read(folder / "kin.parquet") if (folder / "kin.parquet").exists() else None
+    known = tombstones.kept(kin) if kin is not None else None
+    if not any(removed.values()) and (kin is None or pc.all(known).as_py() is not False) and partitions == manifest["partitions"]:
         return removed
     kept = _regrouped({split: table.filter(masks[split]) for split, table in tables.items()})
     gone = Counter(source for split, table in tables.items() for source in table.filter(pc.invert(masks[split])).column("source").to_pylist())
@@ -43,6 +45,8 @@ def clean(folder: Path, changed: dict[Partition, dict], tombstones: Tombstones) 
             tokens = folder / "tokens" / f"{split}.parquet"
             if tokens.exists():
                 write_parquet(_read(tokens).filter(masks[split]), beside / "tokens" / f"{split}.parquet")
+        if kin is not None:
+            write_parquet(kin.filter(known), beside / "kin.parquet")
         write_json({**manifest, "partitions": partitions, "sources": sources, "splits": splits}, beside / "manifest.json")
     return removed
 

@@ -1,0 +1,241 @@
+"""Bugs that comparisons of models are known for, planted one by one in the judge's own code: each must be caught.
+
+A bug is a change of one line of a module's source, run as a module of its own. Checks pass on the source as it is, and must not on the
+changed one: a check that could not fail would be found out here.
+"""
+
+import importlib
+import sys
+import types
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from dvc_project import example
+from models import export_of, guessing_baseline
+from tiny import tiny_rows
+
+from groundswell import answers, verdict
+from groundswell.bootstrap import Difference, paired_differences
+from groundswell.config import JudgeParams
+from groundswell.contenders import Contender
+from groundswell.errors import JudgeRefused
+from groundswell.evidence import Evidence
+from groundswell.examples import Examples
+from groundswell.kin import KIN, row_hashes
+from groundswell.schema import EXAMPLE
+from groundswell.text import fingerprint
+from groundswell.tracking import ModelVersion
+from groundswell.verdict import HOLD, PROMOTE
+
+
+def planted(name: str, line: str, bug: str):
+    """The module ``name`` with ``line`` of its source changed to ``bug``, beside the real one."""
+    real = Path(importlib.import_module(f"groundswell.{name}").__file__)
+    source = real.read_text(encoding="utf-8")
+    assert source.count(line) == 1, f"{line!r} stands {source.count(line)} times in {name}.py: plant the bug anew"
+    module = types.ModuleType(f"planted_{name}")
+    sys.modules[module.__name__] = module  # dataclasses look their module up
+    exec(compile(source.replace(line, bug), str(real), "exec"), module.__dict__)  # noqa: S102 - our own source
+    return module
+
+
+# --- what follows from the evidence ------------------------------------------------------------------------------------
+
+
+def _difference(low: float, high: float) -> Difference:
+    return Difference((low + high) / 2, low, high, (high - low) / 3.92, 0.5, low)
+
+
+def _evidence(**changes) -> Evidence:
+    good = {"rows": 1000, "groups": 900, "macro_f1": 0.8, "int8_agreement": 0.99, "against_baseline": _difference(0.1, 0.2), "latency_ratio": 1.0}
+    good |= {"ece": 0.05, "log_loss": 0.6, "fp32_ece": 0.05, "fp32_log_loss": 0.6}
+    against = changes.pop("against", _difference(0.01, 0.03))
+    return Evidence(**good | {"measures": {"macro_f1": against}} | changes)
+
+
+def decides_well(module) -> None:
+    """What holds of any evidence, whatever its numbers: so that a wrong comparison anywhere shows."""
+
+    def said(goal="better", **changes):
+        return module.decide(_evidence(**changes), JudgeParams(goal=goal))[0]
+
+    for goal in ("better", "no_worse"):
+        is_promoted = [said(goal, against=_difference(shift - 0.004, shift + 0.004)) == PROMOTE for shift in np.linspace(-0.05, 0.05, 41)]
+        assert is_promoted == sorted(is_promoted) and is_promoted[-1] and not is_promoted[0], "the better, the rather promoted"
+    assert said(against=_difference(0.0, 0.0)) != PROMOTE, "an equal is no better"
+    assert said(against=_difference(-0.002, 0.01)) != PROMOTE, "a gain that the rows do not show is none"
+    assert said("no_worse", against=_difference(-0.011, 0.0)) != PROMOTE, "may be worse by more than the margin"
+    assert said("no_worse", against=_difference(-0.009, 0.02)) == PROMOTE, "within the margin"
+    for name, bad in {"macro_f1": 0.1, "ece": 0.9, "int8_agreement": 0.1, "latency_ratio": 9.0, "log_loss": 2.0}.items():
+        assert said(**{name: bad}) == HOLD, name
+    assert said(rows=3) != PROMOTE and said(against_baseline=_difference(-0.2, -0.1)) == HOLD
+    for name in ("macro_f1", "ece", "int8_agreement", "latency_ratio", "log_loss", "against", "against_baseline"):
+        value = Difference(*[float("nan")] * 6) if name.startswith("against") else float("nan")
+        with pytest.raises(JudgeRefused, match="NaN"):
+            said(**{name: value})
+
+
+def test_the_verdict_as_it_is_decides_well():
+    decides_well(verdict)
+
+
+BETTER, WORSE = "    if found.low > 0:\n        return PROMOTE", "    if found.high < 0:\n        return HOLD"
+
+
+@pytest.mark.parametrize(
+    ("line", "bug"),
+    [
+        pytest.param(BETTER, BETTER.replace("> 0", ">= 0"), id="equality promotes"),
+        pytest.param(BETTER, BETTER.replace("found.low > 0", "found.estimate > 1e-6"), id="any gain promotes"),
+        pytest.param(WORSE, WORSE.replace("< 0", "> 0"), id="worse and better exchanged"),
+        pytest.param("    _require_finite(evidence)\n", "", id="NaN metric"),
+        pytest.param("if found.low >= -margin and params", "if found.low >= margin and params", id="margin's sign flipped"),
+        pytest.param("if found.low >= -margin and params", "if found.low <= -margin and params", id="margin's comparison flipped"),
+        pytest.param("evidence.macro_f1 >= params.min_macro_f1", "evidence.macro_f1 <= params.min_macro_f1", id="floor flipped"),
+        pytest.param("evidence.ece <= params.max_ece", "evidence.ece >= params.max_ece", id="bound flipped"),
+        pytest.param("evidence.int8_agreement >= params", "evidence.int8_agreement <= params", id="agreement flipped"),
+        pytest.param("evidence.latency_ratio <= params", "evidence.latency_ratio >= params", id="latency flipped"),
+        pytest.param("evidence.log_loss - evidence.fp32_log_loss", "evidence.fp32_log_loss - evidence.log_loss", id="log-loss flipped"),
+        pytest.param("evidence.rows < params.min_rows", "evidence.rows > params.min_rows", id="rows flipped"),
+    ],
+)
+def test_a_bug_in_the_verdict_is_caught(line, bug):
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        decides_well(planted("verdict", line, bug))
+
+
+def compares_well(differences) -> None:
+    """The bootstrap's sign, its rows, its groups and its classes, on answers that leave no doubt."""
+    random = np.random.default_rng(1)
+    labels = random.integers(0, 3, 300)
+    wrong = np.where(random.random(300) < 0.3, (labels + 1) % 3, labels)
+    for name, found in differences(labels, labels, wrong, range(300), samples=200, seed=1).items():
+        assert found.low > 0.1 and found.p_value < 0.02, name
+        assert differences(labels, wrong, labels, range(300), samples=200, seed=1)[name].high < -0.1
+        assert differences(labels, wrong, wrong, range(300), samples=200, seed=1)[name].estimate == 0
+    clumped = np.where(np.repeat(random.random(30) < 0.3, 10), (labels + 1) % 3, labels)
+    apart, together = (differences(labels, labels, clumped, how, samples=200, seed=1) for how in (range(300), np.arange(300) // 10))
+    assert together["macro_f1"].standard_error > 2 * apart["macro_f1"].standard_error
+
+
+CELLS = "cells = (np.asarray(labels) * CLASSES + first) * CLASSES + second"
+
+
+@pytest.mark.parametrize(
+    ("line", "bug"),
+    [
+        pytest.param(CELLS, CELLS.replace("+ second", "+ first"), id="champion's answers are the challenger's"),
+        pytest.param(
+            CELLS, CELLS.replace("+ first", "+ second").replace("CLASSES + second", "CLASSES + first"), id="champion and challenger exchanged"
+        ),
+        pytest.param(CELLS, CELLS.replace("+ second", "+ np.roll(second, 1)"), id="different rows"),
+        pytest.param("np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)", "None, np.arange(len(cells))", id="no groups"),
+    ],
+)
+def test_a_bug_in_the_bootstrap_is_caught(line, bug):
+    compares_well(paired_differences)
+    with pytest.raises(AssertionError):
+        compares_well(planted("bootstrap", line, bug).paired_differences)
+
+
+# --- who answered what -------------------------------------------------------------------------------------------------
+
+
+@cache
+def _rows() -> Examples:
+    texts, labels = tiny_rows(90, seed=21)
+    return Examples([f"{text} {number}" for number, text in enumerate(texts)], labels, None)
+
+
+def _asked(module, rows=None):
+    new, old = (Contender(ModelVersion("m", kind, "r", "s", 0), export_of(kind)) for kind in ("better", "good"))
+    return module.answers_of(rows or _rows(), new, old, guessing_baseline())
+
+
+@pytest.mark.slow
+def test_answers_as_they_are_pass():
+    found = _asked(answers)
+    assert set(found) == {"challenger", "champion", "baseline", "fp32"}
+    assert all(one.shape == (90, 3) for one in found.values())
+
+
+SERVED, SAID, ANSWERS = "_served(name, one, Predictor.load(one.folder", "said = predictor.predict([*texts, *rows.texts])", "    return answers\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("line", "bug", "reason"),
+    [
+        pytest.param(SERVED, SERVED.replace("one.folder", "new.folder"), "champion: .*another model's answers", id="challenger read for champion"),
+        pytest.param(SERVED, SERVED.replace("one", "new"), "the same answers to the last bit", id="champion is the challenger"),
+        pytest.param(ANSWERS, "    return answers[:-1]\n", "did not answer the same rows", id="rows left out"),
+        pytest.param(
+            SAID, SAID.replace("*rows.texts", "*rows.texts[1:], rows.texts[0]"), "asked again have other answers", id="rows in another order"
+        ),
+        pytest.param(SAID, SAID + "[:, [2, 1, 0]]", "golden texts are off", id="classes reversed"),
+        pytest.param(ANSWERS, "    return answers[:, [1, 2, 0]]\n", "label map is permuted", id="label map permuted"),
+        pytest.param(ANSWERS, "    return answers * np.float32('nan')\n", "NaN", id="NaN"),
+    ],
+)
+def test_a_bug_in_the_answers_is_caught(line, bug, reason):
+    with pytest.raises(JudgeRefused, match=reason):
+        _asked(planted("answers", line, bug))
+
+
+@pytest.mark.slow
+def test_permuted_labels_of_a_data_set_are_caught():
+    rows = _rows()
+    with pytest.raises(JudgeRefused, match="label map is permuted"):
+        _asked(answers, Examples(rows.texts, 2 - rows.labels, None))
+
+
+def test_a_model_that_guesses_is_no_permuted_one():
+    random = np.random.default_rng(4)
+    for _ in range(50):
+        answers.require_order_of_classes("guessing", random.integers(0, 3, 200), random.dirichlet(np.ones(3), 200))
+
+
+# --- test rows in training ---------------------------------------------------------------------------------------------
+
+
+def judges_nothing_trained_on(module, folder: Path) -> None:
+    """Rows that were trained on, by their text, by their id, or by an author's other row, are out, and counted once."""
+    rows = [example(number, f"text number {number} here", number // 2 % 3) for number in range(30)]
+    table = pa.Table.from_pylist(rows, EXAMPLE)
+    (folder / "export").mkdir(parents=True)
+    np.save(folder / "export" / "trained_on.npy", np.array([fingerprint(rows[0]["text"])], dtype=np.uint64))
+    np.save(folder / "export" / "trained_rows.npy", row_hashes([rows[1]["row_id"], "another row of 2's author"]))
+    kin = [(rows[2]["row_id"], 1, True), ("another row of 2's author", 1, False), (rows[3]["row_id"], 2, True), ("never read", 2, False)]
+    lines = [{"row_id": row_id, "source": "steam", "post_id": row_id, "key": key, "is_test": is_test} for row_id, key, is_test in kin]
+    pq.write_table(pa.Table.from_pylist(lines, KIN), folder / "kin.parquet")
+    rows_of_test = Examples(table["text"].to_pylist(), table["label"].to_numpy(), table)
+    left, excluded = module.fair(rows_of_test, folder, module.Contender(None, folder / "export"), None)
+    assert left.table["row_id"].to_pylist() == [row["row_id"] for row in rows[3:]]
+    assert (left.texts, left.labels.tolist()) == ([row["text"] for row in rows[3:]], [row["label"] for row in rows[3:]])
+    assert excluded == {"seen_by_challenger": 1, "met_by_challenger": 2, "seen_by_champion": 0, "met_by_champion": 0, "rows": 3}
+
+
+def test_test_rows_in_training_are_taken_out_and_counted(tmp_path):
+    judges_nothing_trained_on(importlib.import_module("groundswell.contenders"), tmp_path)
+
+
+KEEP = "keep &= ~(seen if met is None else seen | met)"
+
+
+@pytest.mark.parametrize(
+    ("line", "bug"),
+    [
+        pytest.param(KEEP, "keep &= ~seen", id="authors in training"),
+        pytest.param(KEEP, "pass", id="test rows in training"),
+        pytest.param(KEEP, KEEP.replace("~", ""), id="the unfair rows kept"),
+        pytest.param("np.isin(row_hashes(row_ids), hashes) | np.array(", "np.array(", id="rows whose text was edited"),
+        pytest.param("rows.labels[keep]", "rows.labels[: keep.sum()]", id="labels of other rows"),
+    ],
+)
+def test_test_rows_in_training_are_caught(tmp_path, line, bug):
+    with pytest.raises((AssertionError, JudgeRefused)):
+        judges_nothing_trained_on(planted("contenders", line, bug), tmp_path)
