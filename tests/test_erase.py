@@ -4,12 +4,15 @@ import asyncio
 import json
 import random
 import shutil
+import threading
 from datetime import UTC, datetime, timedelta
 
 import httpx2
+import pyarrow.parquet as pq
 import pytest
 
 from groundswell import prepare as module
+from groundswell import tombstones
 from groundswell.annotate import annotate
 from groundswell.collect import collect
 from groundswell.config import AnnotateParams, CollectParams, PrepareParams, Topic, TrainParams, ValidateParams
@@ -18,6 +21,7 @@ from groundswell.erasure import datasets
 from groundswell.erasure.subjects import Subject
 from groundswell.errors import ErasureError, UnknownName, UsageError, VersionError
 from groundswell.examples import SPLITS, read_examples, read_manifest
+from groundswell.files import alone_in
 from groundswell.lake import Lake
 from groundswell.prepare import prepare
 from groundswell.rows import digest
@@ -32,7 +36,7 @@ from serving.config import ServingSettings
 from serving.feedback import FILE, Correction, Feedback, rows
 from serving.prediction_ids import PredictionIds
 from serving.secret import present_and_previous
-from tests.dvc_project import make_project
+from tests.dvc_project import example, make_project, put_dataset
 from tests.tiny import WORDS, tiny_base
 from tests.traces import traces
 
@@ -304,6 +308,23 @@ def test_a_data_set_that_was_being_made_is_cleaned_when_it_is_there(settings, mo
     monkeypatch.setattr(module, "_write", erased_meanwhile)
     prepared(settings)
     assert [path for path in everywhere(settings) if path.startswith("dataset")] == []
+
+
+def test_a_data_set_that_is_put_in_place_meanwhile_is_the_one_that_is_cleaned(tmp_path):
+    settings = make_project(tmp_path / "project", is_git=False).model_copy(update={"pseudonym_key": "a-key-that-only-the-tests-know"})
+    rows = [example(number, f"text {number}", number % 3) for number in range(8)]
+    put_dataset(settings, {"train": rows[:3], "validation": rows[3:4], "test": rows[4:5]})
+    tombstones.add(settings, "replay", post_ids=["0"])
+    folder, stones, removed = settings.dataset("games"), tombstones.Tombstones(settings), []
+    cleaning = threading.Thread(target=lambda: removed.append(datasets.clean(folder, {}, stones)))
+    with alone_in(folder.parent):
+        cleaning.start()
+        cleaning.join(0.3)
+        assert cleaning.is_alive(), "it waits for whoever replaces the folder"
+        put_dataset(settings, {"train": rows[:7], "validation": rows[3:4], "test": rows[4:5]})
+    cleaning.join()
+    assert removed == [{"train": 1, "validation": 0, "test": 0}]
+    assert pq.read_table(folder / "train.parquet")["post_id"].to_pylist() == ["1", "2", "3", "4", "5", "6"]
 
 
 @pytest.mark.slow

@@ -1,9 +1,12 @@
 """A folder is replaced as a whole or not at all, on file systems that can exchange two folders and on those that can't."""
 
+import multiprocessing
+import time
+
 import pytest
 
 from groundswell import files
-from groundswell.files import replacing_folder
+from groundswell.files import alone_in, replacing_folder
 
 
 def names(folder):
@@ -21,6 +24,22 @@ def test_new_then_replaced(tmp_path, way):
         with replacing_folder(tmp_path / "set") as beside:
             (beside / name).write_text(name)
     assert names(tmp_path) == ["set", "set/two"], "nothing of the old one, nothing left beside"
+
+
+def _counted_up(folder):
+    with alone_in(folder):
+        before = int((folder / "count").read_text()) if (folder / "count").exists() else 0
+        time.sleep(0.05)
+        (folder / "count").write_text(str(before + 1))
+
+
+def test_alone_in_a_folder_nobody_overwrites_what_another_wrote(tmp_path):
+    runs = [multiprocessing.Process(target=_counted_up, args=(tmp_path / "dataset",)) for _ in range(4)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join()
+    assert (tmp_path / "dataset" / "count").read_text() == "4"
 
 
 def test_an_error_leaves_the_old_one(tmp_path, way):

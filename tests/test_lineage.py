@@ -2,11 +2,12 @@
 
 import shutil
 
+import pyarrow.parquet as pq
 import pytest
 from dvc_project import make_project, put_dataset, put_day
 from models import project_with_registry, register
 
-from groundswell import runs, tracking
+from groundswell import runs, tombstones, tracking
 from groundswell.errors import UnknownName, VersionError
 from groundswell.files import write_json
 from groundswell.lake import Lake
@@ -82,7 +83,22 @@ def test_checkout_brings_the_first_data_set_back_after_a_second_without_the_cach
     assert first != second and report["dataset_md5"] == first and report["replaced"] == second
     assert {path.name: path.read_bytes() for path in settings.dataset("games").iterdir()} == before
     assert checkout("games", version, settings=settings)["replaced"] is None
-    assert sorted(path.name for path in settings.dataset("games").parent.iterdir()) == ["games"]
+    assert sorted(path.name for path in settings.dataset("games").parent.iterdir()) == [".lock", "games"]
+
+
+@pytest.mark.slow
+def test_checkout_brings_nobody_back_who_was_erased_since(settings):
+    """The version comes from where the erasure could not reach: its objects are still there."""
+    settings = settings.model_copy(update={"pseudonym_key": "a-key-that-only-the-tests-know"})
+    version = register(settings, "good")
+    first = seal("games", settings=settings)["dataset_md5"]
+    whole = pq.read_table(settings.dataset("games") / "train.parquet")
+    put_dataset(settings, _other_rows())
+    tombstones.add(settings, "replay", post_ids=[whole["post_id"][0].as_py()])
+    report = checkout("games", version, settings=settings)
+    assert (report["dataset_md5"], report["erased_rows"]) == (first, 1)
+    assert pq.read_table(settings.dataset("games") / "train.parquet").equals(whole.slice(1))
+    assert checkout("games", version, settings=settings)["erased_rows"] == 1
 
 
 @pytest.mark.slow

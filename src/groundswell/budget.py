@@ -8,16 +8,14 @@ source that costs money but has no cap on a window.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager, contextmanager
 
 from groundswell.config import Section, Settings
 from groundswell.errors import ComeBack, QuotaSpent, UsageError
-from groundswell.files import write_json
+from groundswell.files import alone_in, write_json
 from groundswell.sources import source_named
 from groundswell.sources.base import Source
 from groundswell.window import Window
@@ -77,13 +75,8 @@ class Budget:
         except FileNotFoundError:
             raise UsageError(f"budget {self.name!r} does not exist ({self._path}): groundswell backfill run --budget makes one") from None
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        lock: Path = self._path.with_suffix(".lock")
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        with open(lock, "w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+    def _alone(self) -> AbstractContextManager[None]:
+        return alone_in(self._path.parent)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -73,6 +74,15 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """One process at a time, for as long as it has to do with what lies in ``folder``: whoever comes second waits."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def fsync(path: Path) -> None:
     """Have the disk hold a file's bytes, or a folder's names, before going on."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -87,7 +97,7 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     """An empty folder beside ``folder`` to write to; on leaving without an error it takes ``folder``'s place in one step.
 
     Whoever reads sees the old folder or the new one, and a run that was killed leaves the old one; what it had written is
-    removed by the next. Only one process at a time may replace a folder.
+    removed by the next. Only one process at a time may replace a folder: `alone_in` its parent, where others may want to.
     """
     folder = Path(folder)
     beside, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")

@@ -12,11 +12,14 @@ from datetime import UTC, datetime
 
 from groundswell import runs, tracking
 from groundswell.config import Settings
+from groundswell.erasure import datasets
 from groundswell.errors import VersionError
 from groundswell.examples import read_manifest
+from groundswell.files import alone_in
 from groundswell.lake import Lake
 from groundswell.ledger import Ledger
 from groundswell.superseded import Contents
+from groundswell.tombstones import Tombstones
 from groundswell.validations import validations
 from groundswell.versions import directory_md5, versions_of
 
@@ -53,22 +56,24 @@ def lineage(topic: str, version: str, *, settings: Settings) -> dict:
 
 
 def checkout(topic: str, version: str, *, settings: Settings) -> dict:
-    """Make ``dataset/<topic>`` what ``version`` was trained on, byte for byte."""
+    """Make ``dataset/<topic>`` what ``version`` was trained on, byte for byte but for rows that were erased since (the report counts them)."""
     found = tracking.version_named(settings, topic, version)
     md5 = found.tags.get("dataset_md5")
     if not md5:
         raise VersionError(f"version {found.version} of {found.name} has no tag dataset_md5: it was not registered by groundswell train")
     folder = settings.dataset(topic)
+    erased = 0
     before = directory_md5(folder) if folder.is_dir() else None
     if before != md5:
-        with versions_of(settings) as versions:
+        with versions_of(settings) as versions, alone_in(folder.parent):
             if before:
                 versions.save(folder)  # not sealed, perhaps: it can be brought back by its md5 all the same
             versions.restore(md5, folder)
+        erased = sum(datasets.clean(folder, {}, Tombstones(settings)).values())  # from a remote that an erasure could not reach
         log.info("checkout %s: data set %s of version %s", topic, md5, found.version)
     splits = read_manifest(folder)["splits"]
     report = {"stage": "checkout", "topic": topic, "model_version": found.version, "dataset_md5": md5, "replaced": before if before != md5 else None}
-    return report | {"rows": {name: split["rows"] for name, split in splits.items()}}
+    return report | {"erased_rows": erased, "rows": {name: split["rows"] for name, split in splits.items()}}
 
 
 def _rows_by_source(partitions: dict[str, dict]) -> dict[str, dict[str, int]]:

@@ -7,11 +7,9 @@ No champion yet, or too few posts, is a report that says so and decides nothing.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +20,7 @@ import pyarrow.parquet as pq
 from groundswell import tracking
 from groundswell.config import MonitorParams, Settings
 from groundswell.errors import LakeError, ModelError
-from groundswell.files import replacing, write_json
+from groundswell.files import alone_in, replacing, write_json
 from groundswell.lake import Lake, Partition
 from groundswell.pages import drift_page
 from groundswell.predictor import Predictor
@@ -82,21 +80,12 @@ def _champion(topic: str, settings: Settings) -> _Champion | None:
     if found is None:
         return None
     folder = settings.root / "monitor" / topic / f"version-{found.version}"
-    with _alone(folder.parent):
+    with alone_in(folder.parent):  # two windows at once must not fetch the model over each other
         tracking.download_export(settings, topic, found.version, folder)
     path = folder / "profile.parquet"
     if not path.is_file():
         raise ModelError(f"version {found.version} of topic {topic} holds no profile.parquet: there is nothing to compare with; train again")
     return _Champion(found.version, found.run_id, folder, Predictor.load(folder), pq.read_table(path))
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One process at a time: two windows that are monitored at once must not fetch the model over each other."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _monitor(topic: str, window: Window, partitions: list[Partition], champion: _Champion | None, settings: Settings, params: MonitorParams) -> dict:

@@ -21,7 +21,7 @@ from groundswell.config import HygieneParams, PrepareParams, Settings
 from groundswell.duplicates import connected, near_clusters
 from groundswell.erasure import datasets as erased
 from groundswell.errors import DatasetError, LakeError
-from groundswell.files import replacing_folder, write_json
+from groundswell.files import alone_in, replacing_folder, write_json
 from groundswell.kin import kin_table
 from groundswell.labelling import decided, mapped, outvoted, require_provenances
 from groundswell.lake import Lake, Partition, write_parquet
@@ -269,7 +269,7 @@ def _token_lengths(tables: dict[str, pa.Table], max_length: int) -> dict:
 
 
 def _write(folder: Path, tables: dict[str, pa.Table], tokens: dict[str, pa.Table], kin: pa.Table, leaks: dict, manifest: dict) -> None:
-    with replacing_folder(folder) as beside:
+    with alone_in(folder.parent), replacing_folder(folder) as beside:
         for name in SPLITS:
             write_parquet(tables[name], beside / f"{name}.parquet")
             write_parquet(tokens[name], beside / "tokens" / f"{name}.parquet")

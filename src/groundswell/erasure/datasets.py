@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from groundswell.errors import DatasetError
 from groundswell.examples import SPLITS, read_manifest
-from groundswell.files import replacing_folder, write_json
+from groundswell.files import alone_in, replacing_folder, write_json
 from groundswell.lake import Partition, write_parquet
 from groundswell.rows import described
 from groundswell.tombstones import Tombstones
@@ -24,6 +24,11 @@ from groundswell.tombstones import Tombstones
 
 def clean(folder: Path, changed: dict[Partition, dict], tombstones: Tombstones) -> dict[str, int]:
     """Rows taken out of each split. ``changed``: what `erasure.lake.clean` did, for the manifest to name the lake as it is now."""
+    with alone_in(folder.parent):  # who makes a new data set meanwhile would be replaced by the old one
+        return _cleaned(folder, changed, tombstones)
+
+
+def _cleaned(folder: Path, changed: dict[Partition, dict], tombstones: Tombstones) -> dict[str, int]:
     tables = {split: _read(folder / f"{split}.parquet") for split in SPLITS}
     masks = {split: tombstones.kept(table) for split, table in tables.items()}
     removed = {split: pc.sum(pc.invert(masks[split])).as_py() or 0 for split, table in tables.items()}
