@@ -32,6 +32,7 @@ make airflow_api_secret "$(hex 48)"
 make airflow_jwt_secret "$(hex 48)"
 make airflow_fernet_key "$(fernet)"
 make groundswell_pseudonym_key "$(hex 32)"
+make groundswell_verdict_key "$(hex 32)"
 make groundswell_serving_webhook_secret "$(hex 32)"
 make groundswell_serving_secret "$(hex 32)"
 # The key that the pipeline shows to serving, and the first content of the file that serving knows keys by: the hash, never the key.

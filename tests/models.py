@@ -22,6 +22,7 @@ from groundswell.files import sha256_of, write_json
 from groundswell.text import fingerprint
 from groundswell.versions import directory_md5
 
+VERDICT_KEY = "a-key-that-only-the-tests-sign-with"
 TEXTS_OF_TRAINING, _ = tiny_rows(40, seed=77)
 
 
@@ -54,7 +55,7 @@ def _template() -> Path:
 
 def project_with_registry(folder: Path) -> Settings:
     shutil.copytree(_template(), folder)
-    return Settings(project=folder, home=Path("var"), mlflow_uri="", dvc_remote="")
+    return Settings(project=folder, home=Path("var"), mlflow_uri="", dvc_remote="", verdict_key=VERDICT_KEY)
 
 
 def register(settings: Settings, kind: str, *, dataset_md5: str | None = None, trained_on: list[str] | None = None, champion: bool = False) -> str:

@@ -2,25 +2,28 @@
 
 import json
 import shutil
+from datetime import UTC, datetime
 from functools import partial
 
 import numpy as np
 import pytest
-from models import TEXTS_OF_TRAINING, knowing_baseline, project_with_registry, register
+from models import TEXTS_OF_TRAINING, VERDICT_KEY, knowing_baseline, project_with_registry, register
 
 from groundswell import baseline, runs, tracking
 from groundswell.bootstrap import MEASURES, Difference, macro_f1, paired_difference, paired_differences
-from groundswell.config import JudgeParams
-from groundswell.errors import JudgeRefused, RegistryError
+from groundswell.config import JudgeParams, Settings
+from groundswell.errors import JudgeRefused, ParamsError, RegistryError
 from groundswell.evidence import Evidence, SliceDifference
 from groundswell.examples import read_examples
 from groundswell.files import write_json
 from groundswell.judge import judge
 from groundswell.ledger import Entry, Ledger
+from groundswell.signature import require_signed
 from groundswell.significance import holm, mcnemar_mid_p
 from groundswell.slices import slices_of
 from groundswell.verdict import HOLD, INCONCLUSIVE, PROMOTE, decide, digest_of
 
+NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)
 OTHER_DATA = "1" * 32 + ".dir"
 QUICK = JudgeParams(bootstrap_samples=400, latency_texts=8, goal="no_worse", margin=0.05, max_latency_ratio=20, seed=3)
 
@@ -227,10 +230,11 @@ def pair(settings):
 @pytest.mark.slow
 def test_a_first_champion_needs_the_baseline_and_the_floors_only(settings):
     version = register(settings, "good")
-    verdict = judge("games", settings=settings, params=QUICK)
+    verdict = judge("games", settings=settings, params=QUICK, now=NOW)
     assert (verdict["verdict"], verdict["challenger_version"], verdict["champion_version"]) == (PROMOTE, version, None)
     assert verdict["difference_to_baseline"]["low"] > 0 and verdict["latency_ratio"] is None
-    assert verdict["digest"] == digest_of(verdict)
+    assert verdict["digest"] == digest_of(verdict) and verdict["judged_at"] == "2026-11-02T08:00:00Z"
+    require_signed(verdict, VERDICT_KEY.encode(), what="the verdict", remedy="judge again")
     assert json.loads(settings.report("judge", "games").read_text()) == verdict
 
 
@@ -238,7 +242,7 @@ def test_a_first_champion_needs_the_baseline_and_the_floors_only(settings):
 def test_a_challenger_that_does_not_beat_the_baseline_is_rejected(settings):
     register(settings, "bad")
     knowing_baseline().save(settings.model("games") / baseline.FILE)
-    verdict = judge("games", settings=settings, params=QUICK)
+    verdict = judge("games", settings=settings, params=QUICK, now=NOW)
     assert verdict["verdict"] == HOLD and verdict["reasons"][0].startswith("Rejected")
 
 
@@ -246,7 +250,7 @@ def test_a_challenger_that_does_not_beat_the_baseline_is_rejected(settings):
 def test_a_worse_challenger_is_held_and_all_is_logged(settings):
     register(settings, "good", dataset_md5=OTHER_DATA, champion=True)
     version = register(settings, "bad")
-    verdict = judge("games", settings=settings, params=QUICK)
+    verdict = judge("games", settings=settings, params=QUICK, now=NOW)
     assert verdict["verdict"] == HOLD and any("worse than the champion" in reason for reason in verdict["reasons"])
     assert verdict["scores"]["champion"]["macro_f1"] > 0.9 > verdict["scores"]["challenger"]["macro_f1"]
     assert runs.read_json(settings, verdict["run_id"], "judge/verdict.json") == verdict
@@ -260,11 +264,11 @@ def test_a_worse_challenger_is_held_and_all_is_logged(settings):
 
 @pytest.mark.slow
 def test_both_answer_the_same_rows_and_the_numbers_repeat(pair):
-    first, second = (judge("games", settings=pair, params=QUICK) for _ in range(2))
+    first, second = (judge("games", settings=pair, params=QUICK, now=NOW) for _ in range(2))
     assert first["verdict"] == PROMOTE and first["rows"] == 240
     assert first["int8_agreement"] > 0.97 and first["latency_ratio"] > 0
     assert {one["name"] for one in first["slices"]} >= {"source=steam", "emoji=yes", "negation=no", "month=2026-10"}
-    measured = {"latency_ratio", "digest", "reasons", "summary"}
+    measured = {"latency_ratio", "digest", "reasons", "summary", "signature"}
     assert {key: value for key, value in first.items() if key not in measured} == {key: value for key, value in second.items() if key not in measured}
 
 
@@ -273,14 +277,14 @@ def test_rows_that_either_was_trained_on_count_for_neither(settings):
     texts = read_examples(settings.dataset("games"), "test").texts
     register(settings, "good", dataset_md5=OTHER_DATA, trained_on=[*TEXTS_OF_TRAINING, *texts[:100]], champion=True)
     register(settings, "better", trained_on=texts[90:150])
-    verdict = judge("games", settings=settings, params=QUICK)
+    verdict = judge("games", settings=settings, params=QUICK, now=NOW)
     assert verdict["excluded"] == {
         **{"seen_by_champion": 100, "met_by_champion": None, "seen_by_challenger": 60, "met_by_challenger": None},
         "rows": 150,
     }
     assert "champion was trained on posts of the same authors" in verdict["reasons"][-1]
     assert verdict["rows"] == 90
-    few = judge("games", settings=settings, params=QUICK.model_copy(update={"min_rows": 91}))
+    few = judge("games", settings=settings, params=QUICK.model_copy(update={"min_rows": 91}), now=NOW)
     assert few["verdict"] == INCONCLUSIVE
 
 
@@ -288,17 +292,17 @@ def test_rows_that_either_was_trained_on_count_for_neither(settings):
 def test_nothing_fair_left_is_refused(settings):
     register(settings, "good", trained_on=read_examples(settings.dataset("games"), "test").texts)
     with pytest.raises(JudgeRefused, match="240 were seen in training"):
-        judge("games", settings=settings, params=QUICK)
+        judge("games", settings=settings, params=QUICK, now=NOW)
 
 
 @pytest.mark.slow
 def test_the_champion_itself_and_its_twin_are_held(settings):
     register(settings, "good", dataset_md5=OTHER_DATA, champion=True)
     twin = register(settings, "good")
-    verdict = judge("games", settings=settings, params=QUICK)
+    verdict = judge("games", settings=settings, params=QUICK, now=NOW)
     assert verdict["verdict"] == HOLD and "bit for bit" in verdict["reasons"][0]
     tracking.set_alias(settings, "games", "champion", twin)
-    verdict = judge("games", settings=settings, params=QUICK)
+    verdict = judge("games", settings=settings, params=QUICK, now=NOW)
     assert verdict["verdict"] == HOLD and "the champion already" in verdict["reasons"][0]
 
 
@@ -308,7 +312,7 @@ def test_a_version_that_was_rolled_back_is_held(settings):
     ledger = Ledger(settings, "games")
     for action, before, after in (("promote", None, "7"), ("promote", "7", version), ("rollback", version, "7")):
         ledger.append(Entry("2026-11-02T00:00:00Z", "ann", action, before, after, None))
-    assert judge("games", settings=settings, params=QUICK)["verdict"] == HOLD
+    assert judge("games", settings=settings, params=QUICK, now=NOW)["verdict"] == HOLD
 
 
 @pytest.mark.slow
@@ -317,10 +321,10 @@ def test_changed_test_rows_are_refused(settings):
     folder = settings.dataset("games")
     shutil.copy(folder / "train.parquet", folder / "test.parquet")
     with pytest.raises(JudgeRefused, match="was trained with data set"):
-        judge("games", settings=settings, params=QUICK)
+        judge("games", settings=settings, params=QUICK, now=NOW)
     register(settings, "good")  # trained on the changed folder: its manifest still speaks of the rows that were there
     with pytest.raises(JudgeRefused, match="the test rows have digest"):
-        judge("games", settings=settings, params=QUICK)
+        judge("games", settings=settings, params=QUICK, now=NOW)
 
 
 @pytest.mark.slow
@@ -329,17 +333,22 @@ def test_a_challenger_that_is_not_the_one_trained_here_is_refused(settings):
     path = settings.model("games") / "train.json"
     write_json(json.loads(path.read_text()) | {"model_version": "9"}, path)
     with pytest.raises(JudgeRefused, match="version 9"):
-        judge("games", settings=settings, params=QUICK)
+        judge("games", settings=settings, params=QUICK, now=NOW)
+
+
+def test_without_a_key_to_sign_with_nothing_is_judged(tmp_path):
+    with pytest.raises(ParamsError, match="GROUNDSWELL_VERDICT_KEY"):
+        judge("games", settings=Settings(project=tmp_path), params=QUICK, now=NOW)
 
 
 @pytest.mark.slow
 def test_without_a_challenger_or_training_it_says_what_to_run(settings):
     with pytest.raises(JudgeRefused, match="run groundswell train"):
-        judge("games", settings=settings, params=QUICK)
+        judge("games", settings=settings, params=QUICK, now=NOW)
     settings.model("games").mkdir(parents=True)
     write_json({"run_id": "x", "model_version": "1", "dataset_md5": "x"}, settings.model("games") / "train.json")
     with pytest.raises(JudgeRefused, match="no challenger"):
-        judge("games", settings=settings, params=QUICK)
+        judge("games", settings=settings, params=QUICK, now=NOW)
 
 
 @pytest.mark.slow
@@ -348,7 +357,7 @@ def test_a_registry_that_is_down_is_said(settings, monkeypatch):
     settings.model("games").mkdir(parents=True)
     write_json({"run_id": "x", "model_version": "1", "dataset_md5": "x"}, settings.model("games") / "train.json")
     with pytest.raises(RegistryError):
-        judge("games", settings=settings.model_copy(update={"mlflow_uri": "http://127.0.0.1:9"}), params=QUICK)
+        judge("games", settings=settings.model_copy(update={"mlflow_uri": "http://127.0.0.1:9"}), params=QUICK, now=NOW)
 
 
 @pytest.mark.slow

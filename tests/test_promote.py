@@ -7,18 +7,21 @@ import subprocess
 import sys
 import textwrap
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from models import artifacts_of, project_with_registry, register
+from models import VERDICT_KEY, artifacts_of, project_with_registry, register
+from pydantic import SecretStr
 
 from groundswell import tracking
-from groundswell.errors import JudgeRefused, ModelError, RegistryError
-from groundswell.files import write_json
+from groundswell.config import DEMO_VERDICT_KEY, PromoteParams, Settings
+from groundswell.errors import JudgeRefused, ModelError, ParamsError, RegistryError
+from groundswell.files import sha256_of, write_json
 from groundswell.ledger import Entry, Ledger
 from groundswell.promote import PREVIOUS, promote, rollback
 from groundswell.schema import registered_model
+from groundswell.signature import signed
 from groundswell.verdict import digest_of
 
 NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)
@@ -34,8 +37,6 @@ def _entry(after, before=None, action="promote", digest=None):
 
 @pytest.fixture
 def ledger(tmp_path):
-    from groundswell.config import Settings
-
     return Ledger(Settings(project=tmp_path), "games")
 
 
@@ -94,12 +95,48 @@ def test_one_at_a_time_holds_the_ledger_and_who_comes_second_waits(ledger):
 
 
 def test_another_verdict_than_the_approved_one_is_refused_before_anything_is_asked(tmp_path):
-    from groundswell.config import Settings
-
-    settings = Settings(project=tmp_path, mlflow_uri="http://127.0.0.1:9")
+    settings = Settings(project=tmp_path, mlflow_uri="http://127.0.0.1:9", verdict_key=VERDICT_KEY)
     approved, found = _verdict(settings, "5", "4"), _verdict(settings, "6", "4")
     with pytest.raises(JudgeRefused, match=f"approved was the verdict {approved}, .* now holds {found} on version 6"):
         _promote(settings, verdict_digest=approved)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda verdict: verdict.pop("signature"), "is not signed: anybody could have written it"),
+        (lambda verdict: verdict.update(signature="yes"), "is not signed"),
+        (lambda verdict: verdict.update(verdict="PROMOTE"), "not what the judge wrote"),
+        (lambda verdict: verdict.update(judged_at="2026-11-02T07:00:00Z"), "not what the judge wrote"),
+        (lambda verdict: verdict.update(more="than it said"), "not what the judge wrote"),
+        (lambda verdict: verdict["reasons"].append("And fast."), "not what the judge wrote"),
+        (lambda verdict: verdict.update(digest=digest_of(verdict)) or verdict["signature"].update(value="0" * 64), "not what the judge wrote"),
+        (lambda verdict: verdict["signature"].update(key_id="00000000"), "signed with key 00000000"),
+        (lambda verdict: verdict["signature"].update(algorithm="none"), "signed with key .* \\(none\\)"),
+        (lambda verdict: verdict.update(signed({**verdict}, b"a key of somebody else")), "signed with key"),
+        (lambda verdict: verdict.update(signed({**verdict}, DEMO_VERDICT_KEY.encode())), "signed with key"),
+    ],
+)
+def test_a_verdict_that_is_unsigned_or_altered_is_refused_before_anything_is_asked(tmp_path, change, reason):
+    settings = Settings(project=tmp_path, mlflow_uri="http://127.0.0.1:9", verdict_key=VERDICT_KEY)
+    _verdict(settings, "5", "4", verdict="HOLD")
+    path = settings.report("judge", "games")
+    verdict = json.loads(path.read_text())
+    change(verdict)
+    write_json(verdict, path)
+    with pytest.raises(JudgeRefused, match=reason):
+        _promote(settings)
+
+
+def test_without_a_key_nothing_is_promoted_and_the_demos_is_the_demos(tmp_path):
+    settings = Settings(project=tmp_path, mlflow_uri="http://127.0.0.1:9", verdict_key=VERDICT_KEY)
+    _verdict(settings, "5", "4")
+    with pytest.raises(ParamsError, match="GROUNDSWELL_VERDICT_KEY: expected at least 16"):
+        _promote(settings.model_copy(update={"verdict_key": SecretStr("")}))
+    with pytest.raises(ParamsError, match="which everybody knows"):
+        _promote(settings.model_copy(update={"verdict_key": SecretStr(DEMO_VERDICT_KEY)}))
+    assert settings.model_copy(update={"verdict_key": SecretStr(""), "is_demo": True}).key_for_verdicts() == DEMO_VERDICT_KEY.encode()
+    assert VERDICT_KEY not in repr(settings)
 
 
 # --- the stages -------------------------------------------------------------------------------------------------------
@@ -112,14 +149,22 @@ def settings(tmp_path):
 
 def _verdict(settings, challenger, champion=None, verdict="PROMOTE", **changes):
     found = {"topic": "games", "verdict": verdict, "reasons": ["It is better."], "challenger_version": challenger, "champion_version": champion}
-    found |= changes
+    found |= {"judged_at": "2026-11-01T08:00:00Z", "export_sha256": _export_sha256(settings, challenger), **changes}
     found["digest"] = digest_of(found)
-    write_json(found, settings.report("judge", "games"))
+    write_json(signed(found, settings.key_for_verdicts()), settings.report("judge", "games"))
     return found["digest"]
 
 
-def _promote(settings, by="ann", verdict_digest=None):
-    return promote("games", by=by, verdict_digest=verdict_digest, settings=settings, now=NOW)
+def _export_sha256(settings, version):
+    """What serving calls the export; of a version that no registry has, none."""
+    try:
+        return sha256_of(artifacts_of(settings, version) / "manifest.json")
+    except (AttributeError, RegistryError):
+        return None
+
+
+def _promote(settings, by="ann", verdict_digest=None, now=NOW):
+    return promote("games", by=by, verdict_digest=verdict_digest, settings=settings, params=PromoteParams(), now=now)
 
 
 def _rollback(settings):
@@ -203,6 +248,12 @@ def test_what_the_verdict_does_not_allow_is_refused(settings):
     with pytest.raises(JudgeRefused, match="not what the judge wrote"):
         _promote(settings)
     _verdict(settings, version)
+    with pytest.raises(JudgeRefused, match="at most 96 are allowed"):
+        _promote(settings, now=NOW + timedelta(hours=73))
+    _verdict(settings, version, export_sha256="0" * 64)
+    with pytest.raises(JudgeRefused, match="was judged as export 000000000000…, the registry now holds"):
+        _promote(settings)
+    _verdict(settings, version)
     register(settings, "better")
     with pytest.raises(JudgeRefused, match="is on version 1, the challenger is now 2"):
         _promote(settings)
@@ -254,6 +305,7 @@ def test_a_registry_that_is_down_from_the_start_is_an_error_that_ends_the_comman
             **os.environ,
             "GROUNDSWELL_PROJECT": str(settings.project),
             "GROUNDSWELL_MLFLOW_URI": "http://127.0.0.1:9",
+            "GROUNDSWELL_VERDICT_KEY": VERDICT_KEY,
             "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
         },
         capture_output=True,
@@ -269,11 +321,12 @@ KILLED_BEFORE_THE_LINE = textwrap.dedent(
     from datetime import UTC, datetime
     from pathlib import Path
     from groundswell import ledger, promote as stage
-    from groundswell.config import Settings
+    from groundswell.config import PromoteParams, Settings
 
     ledger.Ledger.append = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-    settings = Settings(project=Path(sys.argv[1]))
-    getattr(stage, sys.argv[2])("games", by="ann", settings=settings, now=datetime(2026, 11, 2, 8, tzinfo=UTC))
+    settings = Settings(project=Path(sys.argv[1]), verdict_key=sys.argv[3])
+    given = {"params": PromoteParams()} if sys.argv[2] == "promote" else {}
+    getattr(stage, sys.argv[2])("games", by="ann", settings=settings, **given, now=datetime(2026, 11, 2, 8, tzinfo=UTC))
     """
 )
 
@@ -281,7 +334,9 @@ KILLED_BEFORE_THE_LINE = textwrap.dedent(
 def _killed(settings, action, place):
     """A real kill between alias and line, where all is at stake; elsewhere the process just gets no further."""
     if place == "after the alias":
-        done = subprocess.run([sys.executable, "-c", KILLED_BEFORE_THE_LINE, str(settings.project), action], capture_output=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", KILLED_BEFORE_THE_LINE, str(settings.project), action, VERDICT_KEY], capture_output=True, check=False
+        )
         assert done.returncode == -signal.SIGKILL, done.stderr.decode()
         return
     target = (tracking, "set_alias") if place == "before the alias" else (Path, "unlink")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -91,7 +92,7 @@ def test_finish_promotes_what_is_ready_and_takes_the_canary_away(tmp_path, servi
     champion = register(settings, "good", dataset_md5=f"{1:032d}.dir", champion=True)
     version = register(settings, "better", dataset_md5=f"{2:032d}.dir")
     tracking.set_alias(settings, "games", tracking.CHALLENGER, version)
-    digest = _verdict(settings, version, champion)
+    digest = _verdict(settings, version, champion, judged_at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
     rollout.start("games", version, settings=settings)
     serving.said = {"state": "ready", "version": version, "share": 1.0, "decision": "finish"}
     monkeypatch.setattr(cli, "_configured", lambda: (settings, load_params(Settings(project=PROJECT))))

@@ -147,7 +147,7 @@ def judge(topic: TopicOption = None) -> None:
     settings, params = _configured()
     from groundswell.judge import judge as stage
 
-    _report(stage(params.topic_named(topic)[0], settings=settings, params=params.judge))
+    _report(stage(params.topic_named(topic)[0], settings=settings, params=params.judge, now=_now()))
 
 
 @app.command()
@@ -160,7 +160,7 @@ def promote(
     settings, params = _configured()
     from groundswell.promote import promote as stage
 
-    _report(stage(params.topic_named(topic)[0], by=by, verdict_digest=verdict, settings=settings, now=_now()))
+    _report(stage(params.topic_named(topic)[0], by=by, verdict_digest=verdict, settings=settings, params=params.promote, now=_now()))
 
 
 @app.command()
@@ -421,7 +421,7 @@ def finish_rollout(
 
     name = params.topic_named(topic)[0]
     require_ready(name, settings=settings)
-    report = stage(name, by=by, verdict_digest=verdict, settings=settings, now=_now())
+    report = stage(name, by=by, verdict_digest=verdict, settings=settings, params=params.promote, now=_now())
     stop(name, settings=settings)
     _report(report)
 

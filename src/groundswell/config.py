@@ -24,6 +24,7 @@ from groundswell.schema import LABELS, PROVENANCES
 Share = Annotated[float, Field(ge=0, le=1)]
 
 DEMO_PSEUDONYM_KEY = "known-to-everybody-and-only-for-the-demo"
+DEMO_VERDICT_KEY = "known-to-everybody-and-signs-in-the-demo-only"
 DRIVER = "postgresql+psycopg2://"
 """How a database's URL begins: plain ``postgresql://`` would mean another driver to SQLAlchemy."""
 SECRETS = Path("/run/secrets")
@@ -185,6 +186,7 @@ class PromoteParams(Section):
     requires_approval: bool = True
     approvers: list[str] = ["admin"]
     approval_timeout_hours: float = Field(72, gt=0)
+    verdict_hours: float = Field(96, gt=0)  # how old a verdict may be that is acted upon: longer than an approval may take
     serving_timeout_seconds: float = Field(120, gt=0)
 
 
@@ -265,6 +267,8 @@ class Settings(BaseSettings):
     """The HMAC key of author pseudonyms. Keep it: another key makes every author a stranger."""
     pseudonym_keys_before: SecretStr = SecretStr("")
     """The keys that were in use before, the latest first, between commas: erasure and tombstones know authors by every one of them."""
+    verdict_key: SecretStr = SecretStr("")
+    """The HMAC key that judge signs its verdicts with and promote checks them by: both must have it, and nobody else."""
     hackernews_url: str = "https://hn.algolia.com"
     hackernews_items_url: str = "https://hacker-news.firebaseio.com"
     """Single Hacker News items, for asking whether they are still there."""
@@ -392,6 +396,18 @@ class Settings(BaseSettings):
                     "make one with: openssl rand -hex 32"
                 )
         return tuple(each.encode() for each in dict.fromkeys((key, *before)))
+
+    def key_for_verdicts(self) -> bytes:
+        """What verdicts are signed with; `ParamsError` when there is none, or the demo's outside the demo."""
+        key = self.verdict_key.get_secret_value() or (DEMO_VERDICT_KEY if self.is_demo else "")
+        if key == DEMO_VERDICT_KEY and not self.is_demo:
+            raise ParamsError("GROUNDSWELL_VERDICT_KEY is the demo's, which everybody knows: set your own, e.g. from: openssl rand -hex 32")
+        if len(key) < 16:
+            raise ParamsError(
+                "GROUNDSWELL_VERDICT_KEY: expected at least 16 characters (judge signs its verdicts with it, promote refuses others); "
+                "make one with: openssl rand -hex 32"
+            )
+        return key.encode()
 
 
 def load_params(settings: Settings) -> Params:

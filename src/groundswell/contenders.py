@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from groundswell.errors import JudgeRefused
 from groundswell.examples import Examples
+from groundswell.files import sha256_of
 from groundswell.kin import kin_of, row_hashes
 from groundswell.schema import LABELS
 from groundswell.text import fingerprint
@@ -32,6 +33,11 @@ class Contender:
     def weights(self) -> tuple[str, str]:
         files = json.loads((self.folder / "manifest.json").read_text(encoding="utf-8"))["files"]
         return files["model.onnx"], files["model.int8.onnx"]
+
+    @property
+    def digest(self) -> str:
+        """Of the manifest, which has every file's sha256: serving's name for the export."""
+        return sha256_of(self.folder / "manifest.json")
 
     @property
     def dataset_md5(self) -> str | None:

@@ -15,6 +15,7 @@ import logging
 import tempfile
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +29,12 @@ from groundswell.errors import JudgeRefused
 from groundswell.evidence import evidence_of
 from groundswell.examples import Examples, read_examples, read_manifest
 from groundswell.files import write_json
-from groundswell.ledger import Ledger
+from groundswell.ledger import Ledger, stamp
 from groundswell.metrics import scores
 from groundswell.predictor import Predictor
 from groundswell.rows import digest
 from groundswell.schema import registered_model
+from groundswell.signature import signed
 from groundswell.slices import slices_of
 from groundswell.tracking import CHALLENGER, CHAMPION, ModelVersion
 from groundswell.verdict import decide, digest_of, power_of, reported, summary_of
@@ -48,18 +50,20 @@ _UNKNOWN_KIN = (
 log = logging.getLogger(__name__)
 
 
-def judge(topic: str, *, settings: Settings, params: JudgeParams) -> dict:
-    """The verdict on the challenger of ``topic``, also written and logged."""
+def judge(topic: str, *, settings: Settings, params: JudgeParams, now: datetime) -> dict:
+    """The signed verdict on the challenger of ``topic``, also written and logged; ``now`` is the time that it bears."""
+    key = settings.key_for_verdicts()
     challenger, champion = _versions(settings, topic)
     rows = _rows(settings, topic)
     with tempfile.TemporaryDirectory(prefix="groundswell-judge-") as box:
         new = _contender(settings, topic, challenger, Path(box, CHALLENGER))
         old = _contender(settings, topic, champion, Path(box, CHAMPION)) if champion else None
         left, excluded = fair(rows, settings.dataset(topic), new, old)
-        verdict = _judged(topic, settings, params, left, new, old) | {"excluded": excluded}
+        verdict = _judged(topic, settings, params, left, new, old) | {"excluded": excluded, "judged_at": stamp(now)}
     verdict["reasons"] += [_UNKNOWN_KIN.format(name) for name in (CHALLENGER, CHAMPION) if excluded[f"met_by_{name}"] is None]
     verdict["summary"] = summary_of(verdict)
     verdict["digest"] = digest_of(verdict)
+    verdict = signed(verdict, key)
     _log(settings, challenger, verdict)
     write_json(verdict, settings.report("judge", topic))
     return verdict
@@ -122,6 +126,7 @@ def _judged(topic: str, settings: Settings, params: JudgeParams, rows: Examples,
         "challenger_version": new.version.version,
         "champion_version": old.version.version if old else None,
         "run_id": new.version.run_id,
+        "export_sha256": new.digest,
         "dataset_md5": new.dataset_md5,
         "rows": len(rows),
         "rows_digest": digest(rows.table),

@@ -2,8 +2,9 @@
 
 Reads the judge's verdict, the registry and the ledger. Writes the alias ``champion`` (set, never deleted first), a tag on the
 version that reigned before, and a line of ``ledger/<topic>.jsonl``. A candidate is fetched anew and must load and answer by the
-code that serves it, before anything moves. Killed anywhere and run again, it ends the same. Refuses a verdict that is not
-PROMOTE, is not the approved one, was edited, was acted upon already, or speaks of other versions than the aliases do now.
+code that serves it, before anything moves. Killed anywhere and run again, it ends the same. Refuses a verdict that is unsigned
+or altered, is not PROMOTE, is not the approved one, is too old, was acted upon already, or speaks of other versions than the aliases
+do now, or of another export than the registry holds.
 One promotion or rollback of a topic runs at a time: the next one waits.
 """
 
@@ -16,12 +17,12 @@ from datetime import datetime
 from pathlib import Path
 
 from groundswell import tracking
-from groundswell.config import Settings
+from groundswell.config import PromoteParams, Settings
 from groundswell.errors import JudgeRefused, ModelError, RegistryError
 from groundswell.files import write_json
 from groundswell.ledger import Entry, Ledger, stamp
 from groundswell.schema import registered_model
-from groundswell.verdict import digest_of
+from groundswell.signature import require_signed
 
 PREVIOUS = "previous_champion"
 """The tag of a version that was champion; its value is the version that took its place."""
@@ -29,14 +30,14 @@ PREVIOUS = "previous_champion"
 log = logging.getLogger(__name__)
 
 
-def promote(topic: str, *, by: str, settings: Settings, now: datetime, verdict_digest: str | None = None) -> dict:
+def promote(topic: str, *, by: str, settings: Settings, params: PromoteParams, now: datetime, verdict_digest: str | None = None) -> dict:
     """Make the challenger that the verdict speaks of the champion; the report says from which version to which.
 
     ``verdict_digest``: the verdict that was approved; any other is refused. None: whichever the judge wrote last.
     """
     ledger = Ledger(settings, topic)
     with ledger.alone():
-        return _promote(ledger, topic, by, settings, now, verdict_digest)
+        return _promote(ledger, topic, by, settings, params, now, verdict_digest)
 
 
 def rollback(topic: str, *, by: str, settings: Settings, now: datetime) -> dict:
@@ -46,7 +47,7 @@ def rollback(topic: str, *, by: str, settings: Settings, now: datetime) -> dict:
         return _roll_back(ledger, topic, by, settings, now)
 
 
-def _promote(ledger: Ledger, topic: str, by: str, settings: Settings, now: datetime, verdict_digest: str | None) -> dict:
+def _promote(ledger: Ledger, topic: str, by: str, settings: Settings, params: PromoteParams, now: datetime, verdict_digest: str | None) -> dict:
     verdict = _verdict(settings, topic, verdict_digest)
     champion = _champion(settings, topic)
     ledger.settle(champion)
@@ -57,8 +58,9 @@ def _promote(ledger: Ledger, topic: str, by: str, settings: Settings, now: datet
         if not is_done:
             ledger.append(Entry(entry.at, by, "promote", verdict["champion_version"], candidate, digest))
         return _report(settings, topic, "promote", ledger, candidate, is_moved=False)
+    _require_young(topic, verdict, params, now)
     _require_current(settings, topic, verdict, champion, is_done)
-    _admit(settings, topic, candidate)
+    _require_judged(topic, verdict, _admit(settings, topic, candidate))
     _crown(settings, topic, ledger, entry)
     return _report(settings, topic, "promote", ledger, candidate, is_moved=True)
 
@@ -87,8 +89,9 @@ def _verdict(settings: Settings, topic: str, approved: str | None) -> dict:
         raise JudgeRefused(f"{path} is not there: run groundswell judge --topic {topic} first") from None
     except ValueError as error:
         raise JudgeRefused(f"{path} is no verdict ({error}): run groundswell judge --topic {topic} again") from None
-    if verdict.get("digest") != digest_of(verdict):
-        raise JudgeRefused(f"{path} is not what the judge wrote (its digest differs): run groundswell judge --topic {topic} again")
+    if not isinstance(verdict, dict):
+        raise JudgeRefused(f"{path} is no verdict, expected a JSON object: run groundswell judge --topic {topic} again")
+    require_signed(verdict, settings.key_for_verdicts(), what=str(path), remedy=f"run groundswell judge --topic {topic} again")
     if verdict["topic"] != topic:
         raise JudgeRefused(f"{path} judges topic {verdict['topic']}, expected {topic}: run groundswell judge --topic {topic} again")
     if approved is not None and approved != verdict["digest"]:
@@ -103,6 +106,24 @@ def _verdict(settings: Settings, topic: str, approved: str | None) -> dict:
     return verdict
 
 
+def _require_young(topic: str, verdict: dict, params: PromoteParams, now: datetime) -> None:
+    hours = (now - datetime.fromisoformat(verdict["judged_at"])).total_seconds() / 3600
+    if hours > params.verdict_hours:
+        raise JudgeRefused(
+            f"the verdict on version {verdict['challenger_version']} was made at {verdict['judged_at']}, {hours:.0f} hours ago, at most "
+            f"{params.verdict_hours:g} are allowed (promote.verdict_hours): run groundswell judge --topic {topic} again"
+        )
+
+
+def _require_judged(topic: str, verdict: dict, digest: str) -> None:
+    """The export that was fetched now is the one that was judged: a version's files can be exchanged behind the registry's back."""
+    if digest != verdict["export_sha256"]:
+        raise JudgeRefused(
+            f"version {verdict['challenger_version']} was judged as export {verdict['export_sha256'][:12]}…, the registry now holds {digest[:12]}…: "
+            f"find out who changed it, then run groundswell judge --topic {topic} again"
+        )
+
+
 def _require_current(settings: Settings, topic: str, verdict: dict, champion: str | None, is_done: bool) -> None:
     judge = f"run groundswell judge --topic {topic} again"
     challenger = tracking.version_by_alias(settings, topic, tracking.CHALLENGER)
@@ -115,8 +136,8 @@ def _require_current(settings: Settings, topic: str, verdict: dict, champion: st
         raise JudgeRefused(f"the verdict compares with champion {verdict['champion_version']}, the champion is now {champion}: {judge}")
 
 
-def _admit(settings: Settings, topic: str, version: str) -> None:
-    """Fetch ``version`` anew and have serving's own code load it and ask it its trial texts; `ModelError` says what is wrong."""
+def _admit(settings: Settings, topic: str, version: str) -> str:
+    """Fetch ``version`` anew, have serving's own code load it and ask it its trial texts; its manifest's sha256. `ModelError` says what is wrong."""
     from serving.loading import load_model
     from serving.registry import Version
 
@@ -125,8 +146,9 @@ def _admit(settings: Settings, topic: str, version: str) -> None:
         raise ModelError(f"{registered_model(topic)} has no version {version} any more")
     with tempfile.TemporaryDirectory(prefix="groundswell-candidate-") as folder:
         export = tracking.download_export(settings, topic, version, Path(folder, "export"))
-        load_model(export, Version(found.version, found.run_id, found.source), name=registered_model(topic), topic=topic)
+        loaded = load_model(export, Version(found.version, found.run_id, found.source), name=registered_model(topic), topic=topic)
     log.info("promote %s: version %s loads and answers as it will be served", topic, version)
+    return loaded.digest
 
 
 def _crown(settings: Settings, topic: str, ledger: Ledger, entry: Entry) -> None:

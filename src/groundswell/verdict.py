@@ -168,8 +168,8 @@ def _interval(found: Difference) -> str:
 
 
 def digest_of(verdict: dict) -> str:
-    """sha256 of everything in ``verdict`` but its own ``digest``."""
-    rest = {key: value for key, value in verdict.items() if key != "digest"}
+    """sha256 of everything in ``verdict`` but its own ``digest`` and its signature: the name by which it is approved."""
+    rest = {key: value for key, value in verdict.items() if key not in ("digest", "signature")}
     return hashlib.sha256(json.dumps(rest, sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
 
 
