@@ -180,6 +180,7 @@ SHAKY = SliceDifference("emoji=yes", 55, 0.5, 0.7, _difference(-0.45, 0.05))
             HOLD,
             "worse than the champion by macro-recall",
         ),
+        ({"behaviour_drop": 0.9}, PROMOTE, "-90.0% are passed against the champion"),
         ({"latency_ratio": 2.0}, HOLD, "2.00 times as long"),
         ({"slices": [FALLEN]}, HOLD, "emoji=yes"),
         ({"slices": [SHAKY]}, PROMOTE, "No slice is shown to fall"),
@@ -257,6 +258,7 @@ def test_a_worse_challenger_is_held_and_all_is_logged(settings):
     assert runs.read_run(settings, verdict["run_id"]).tags["verdict"] == HOLD
     assert tracking.version_numbered(settings, "games", version).tags["verdict_digest"] == verdict["digest"]
     assert verdict["summary"].startswith("**HOLD**") and "| baseline |" in verdict["summary"] and "| macro-recall | -" in verdict["summary"]
+    assert verdict["behaviour"]["champion"]["all"]["cases"] >= 300 and "| names | " in verdict["summary"]
     assert verdict["superiority"]["is_shown"] is verdict["non_inferiority"]["is_shown"] is False
     assert set(verdict["calibration"]) == {"int8", "fp32"} and set(verdict["measures"]) == set(MEASURES)
     assert 0 <= verdict["mcnemar_mid_p"] < 0.001 and all(one["difference"]["lower_bound"] <= 1 for one in verdict["slices"])

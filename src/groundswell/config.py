@@ -175,6 +175,8 @@ class JudgeParams(Section):
     max_ece: Share = 0.15
     min_int8_agreement: Share = 0.95
     max_int8_log_loss_rise: float = Field(0.05, ge=0)  # of int8 over fp32, in nats a row
+    max_behaviour_drop: Share = 1.0
+    """Of the behavioural cases that the champion passes, how large a share a challenger may pass fewer; 1: reported, and no gate."""
     max_latency_ratio: float = Field(1.5, gt=0)
     min_rows: int = Field(50, ge=1)
     """With fewer test rows that neither model was trained on, the verdict is INCONCLUSIVE."""

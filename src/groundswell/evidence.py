@@ -46,6 +46,8 @@ class Evidence:
     mcnemar_mid_p: float | None = None
     slices: list[SliceDifference] = field(default_factory=list)
     latency_ratio: float | None = None
+    behaviour_drop: float | None = None
+    """Share of the behavioural cases (`behaviour`) that the champion passes, minus the challenger's."""
     is_champion_already: bool = False
     is_identical: bool = False
     is_same_data: bool = False

@@ -23,6 +23,7 @@ import numpy as np
 from groundswell import baseline as baselines
 from groundswell import runs, tracking
 from groundswell.answers import answers_of
+from groundswell.behaviour import passed
 from groundswell.config import JudgeParams, Settings
 from groundswell.contenders import Contender, fair
 from groundswell.errors import JudgeRefused
@@ -113,7 +114,11 @@ def _contender(settings: Settings, topic: str, version: ModelVersion, folder: Pa
 def _judged(topic: str, settings: Settings, params: JudgeParams, rows: Examples, new: Contender, old: Contender | None) -> dict:
     answers = answers_of(rows, new, old, baselines.load(settings.model(topic) / baselines.FILE))
     groups = rows.table["group"].to_pylist()
-    evidence = evidence_of(rows.labels, answers, groups, slices_of(rows.table), params, **_facts(settings, topic, params, rows, new, old))
+    behaviour = _behaviour(new, old)
+    facts = _facts(settings, topic, params, rows, new, old)
+    if old:
+        facts["behaviour_drop"] = _share(behaviour[CHAMPION]) - _share(behaviour[CHALLENGER])
+    evidence = evidence_of(rows.labels, answers, groups, slices_of(rows.table), params, **facts)
     decision, reasons = decide(evidence, params)
     measured = {name: scores(rows.labels, probabilities) for name, probabilities in answers.items()}
     log.info("judge %s: %s on %d rows; %s", topic, decision, len(rows), power_of(evidence))
@@ -133,6 +138,7 @@ def _judged(topic: str, settings: Settings, params: JudgeParams, rows: Examples,
         "groups": evidence.groups,
         "scores": {name: {key: found[key] for key in SHOWN} for name, found in measured.items()},
         **reported(evidence, params),
+        "behaviour": behaviour,
         "int8_agreement": evidence.int8_agreement,
         "latency_ratio": evidence.latency_ratio,
         "params": params.model_dump(mode="json"),
@@ -150,6 +156,16 @@ def _facts(settings: Settings, topic: str, params: JudgeParams, rows: Examples, 
         "is_identical": new.weights == old.weights,
         "is_same_data": new.dataset_md5 == old.dataset_md5,
     }
+
+
+def _behaviour(new: Contender, old: Contender | None) -> dict[str, dict]:
+    """Who → capability → cases and how many of them they pass."""
+    contenders = {CHALLENGER: new, **({CHAMPION: old} if old else {})}
+    return {name: passed(Predictor.load(one.folder).predict) for name, one in contenders.items()}
+
+
+def _share(found: dict[str, dict]) -> float:
+    return found["all"]["passed"] / found["all"]["cases"]
 
 
 def _latency_ratio(new: Contender, old: Contender, texts: Sequence[str], params: JudgeParams) -> float:

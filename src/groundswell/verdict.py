@@ -61,6 +61,7 @@ def _findings(evidence: Evidence, params: JudgeParams) -> Iterator[tuple[str, st
         yield from _other_measures(evidence)
         yield from _slices(evidence, params)
         yield from _latency(evidence, params)
+        yield from _behaviour(evidence, params)
     else:
         yield PROMOTE, "There is no champion yet: the floors and the baseline decide."
 
@@ -159,6 +160,13 @@ def _latency(evidence: Evidence, params: JudgeParams) -> Iterator[tuple[str, str
         yield _bound(evidence.latency_ratio <= params.max_latency_ratio, told)
 
 
+def _behaviour(evidence: Evidence, params: JudgeParams) -> Iterator[tuple[str, str]]:
+    if evidence.behaviour_drop is not None:
+        moved = f"{-evidence.behaviour_drop:+.1%} are passed against the champion"
+        told = f"of the behavioural cases {moved}, a drop of {params.max_behaviour_drop:.1%} is allowed"
+        yield _bound(evidence.behaviour_drop <= params.max_behaviour_drop, told)
+
+
 def _bound(is_kept: bool, told: str) -> tuple[str, str]:
     return (PROMOTE if is_kept else HOLD), f"{told[0].upper()}{told[1:]}."
 
@@ -212,5 +220,11 @@ def summary_of(verdict: dict) -> str:
             f"Better: {shown[verdict['superiority']['is_shown']]}. No worse by more than {margin:.3f}: "
             f"{shown[verdict['non_inferiority']['is_shown']]}. McNemar's mid-p, which takes rows for independent: {verdict['mcnemar_mid_p']:.4f}.",
         ]
+    if verdict["behaviour"]:
+        names = list(verdict["behaviour"])
+        lines += ["", f"| behaviour, cases passed | {' | '.join(names)} |", "|---|" + "---|" * len(names)]
+        for capability, line in verdict["behaviour"][names[0]].items():
+            told = (f"{verdict['behaviour'][name][capability]['passed']} of {line['cases']}" for name in names)
+            lines.append(f"| {capability} | {' | '.join(told)} |")
     lines += ["", f"The smallest difference in macro-F1 that could have been seen: {verdict['power']}."]
     return "\n".join(lines) + "\n"
