@@ -89,7 +89,7 @@ class Client:
 
     def close(self) -> None:
         self._closed.set()
-        self._http.__exit__()
+        self._http.close()
 
     def predict(self, texts: Iterable[str]) -> list[Prediction]:
         """A prediction a text, in their order."""

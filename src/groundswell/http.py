@@ -81,6 +81,9 @@ class Http:
     def __exit__(self, kind, error, trace) -> None:
         if isinstance(error, GroundswellError):
             error.usd = self.usd
+        self.close()
+
+    def close(self) -> None:
         if self._client is not None:
             self._client.close()
 
