@@ -150,6 +150,7 @@ def erased(settings, subjects=WHO, **options):
     return erase(subjects, settings=settings, now=NOW, seal=lambda topic: seal(topic, settings=settings), **options)
 
 
+@pytest.mark.slow
 def test_every_byte_is_clean_and_a_backfill_brings_nothing_back(settings):
     before = everywhere(settings)
     places = {path.split("/")[1] if path.startswith("lake/") else path.split("/")[0] for path in before}
@@ -297,6 +298,7 @@ def test_where_nothing_was_ever_collected_there_is_a_tombstone(tmp_path):
     assert receipt["stores"]["tombstones"] == {"added": 1} and receipt["state"] == "done"
 
 
+@pytest.mark.slow
 def test_a_data_set_that_was_being_made_is_cleaned_when_it_is_there(settings, monkeypatch):
     write = module._write
 

@@ -135,6 +135,7 @@ def _write_often(place, name, times):
                 break
 
 
+@pytest.mark.slow
 def test_two_writers_at_once_share_no_revision(lake, place, partition):
     spawned = multiprocessing.get_context("spawn")
     writers = [spawned.Process(target=_write_often, args=(place, name, 4)) for name in "ab"]
@@ -248,6 +249,7 @@ def test_a_killed_writer_leaves_nothing_to_be_seen(lake, place, partition):
     assert lake.metadata(partition)["revision"] == 2
 
 
+@pytest.mark.slow
 def test_who_reads_during_writes_sees_one_version_whole(lake, place, partition):
     versions = [posts(*(f"{version}-{number}" for number in range(50 * version))) for version in (1, 2)]
     lake.write(partition, versions[0], {})

@@ -30,6 +30,7 @@ def pytest_in(folder, *arguments, path):
     return subprocess.run(command, cwd=folder, env={"PYTHONPATH": path, "PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_a_new_source_keeps_the_contract_as_it_is_written(checkout):
     report = new_source("my_forum", project=checkout)
     assert report["written"] == ["src/groundswell/sources/my_forum.py", "src/groundswell/sources/__init__.py", "tests/sources/cases.py"]
@@ -46,6 +47,7 @@ def test_what_is_written_is_in_the_house_style(checkout):
         assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.slow
 def test_a_package_of_its_own_keeps_the_contract_and_is_found(tmp_path):
     """Installed as far as it takes to be found: its folder and its entry point on the path, as pip would leave them."""
     folder = tmp_path / "package"

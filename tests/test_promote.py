@@ -96,7 +96,7 @@ def test_one_at_a_time_holds_the_ledger_and_who_comes_second_waits(ledger):
 
 def test_another_verdict_than_the_approved_one_is_refused_before_anything_is_asked(tmp_path):
     settings = Settings(project=tmp_path, mlflow_uri="http://127.0.0.1:9", verdict_key=VERDICT_KEY)
-    approved, found = _verdict(settings, "5", "4"), _verdict(settings, "6", "4")
+    approved, found = _verdict(settings, "5", "4", export_sha256=None), _verdict(settings, "6", "4", export_sha256=None)
     with pytest.raises(JudgeRefused, match=f"approved was the verdict {approved}, .* now holds {found} on version 6"):
         _promote(settings, verdict_digest=approved)
 
@@ -119,7 +119,7 @@ def test_another_verdict_than_the_approved_one_is_refused_before_anything_is_ask
 )
 def test_a_verdict_that_is_unsigned_or_altered_is_refused_before_anything_is_asked(tmp_path, change, reason):
     settings = Settings(project=tmp_path, mlflow_uri="http://127.0.0.1:9", verdict_key=VERDICT_KEY)
-    _verdict(settings, "5", "4", verdict="HOLD")
+    _verdict(settings, "5", "4", verdict="HOLD", export_sha256=None)
     path = settings.report("judge", "games")
     verdict = json.loads(path.read_text())
     change(verdict)
@@ -130,7 +130,7 @@ def test_a_verdict_that_is_unsigned_or_altered_is_refused_before_anything_is_ask
 
 def test_without_a_key_nothing_is_promoted_and_the_demos_is_the_demos(tmp_path):
     settings = Settings(project=tmp_path, mlflow_uri="http://127.0.0.1:9", verdict_key=VERDICT_KEY)
-    _verdict(settings, "5", "4")
+    _verdict(settings, "5", "4", export_sha256=None)
     with pytest.raises(ParamsError, match="GROUNDSWELL_VERDICT_KEY: expected at least 16"):
         _promote(settings.model_copy(update={"verdict_key": SecretStr("")}))
     with pytest.raises(ParamsError, match="which everybody knows"):
@@ -149,7 +149,9 @@ def settings(tmp_path):
 
 def _verdict(settings, challenger, champion=None, verdict="PROMOTE", **changes):
     found = {"topic": "games", "verdict": verdict, "reasons": ["It is better."], "challenger_version": challenger, "champion_version": champion}
-    found |= {"judged_at": "2026-11-01T08:00:00Z", "export_sha256": _export_sha256(settings, challenger), **changes}
+    if "export_sha256" not in changes:
+        changes["export_sha256"] = _export_sha256(settings, challenger)
+    found |= {"judged_at": "2026-11-01T08:00:00Z", **changes}
     found["digest"] = digest_of(found)
     write_json(signed(found, settings.key_for_verdicts()), settings.report("judge", "games"))
     return found["digest"]

@@ -151,6 +151,7 @@ def test_through_chaos_the_same_posts_come(url):
     assert 15 < sum(answer == whole for answer in seen) < 30
 
 
+@pytest.mark.slow
 def test_what_is_collected_through_chaos_is_what_is_there(tmp_path):
     windows, found = parse_windows("2026-10-19..2026-10-30"), {}
     for name, seed in (("calm", None), ("chaos", 4)):

@@ -185,6 +185,7 @@ def test_new_names_and_slang_come_in_and_old_ones_never_come_back():
     assert sum(word.casefold() in first for word in now) > 8
 
 
+@pytest.mark.slow
 def test_a_day_may_be_too_large_and_says_so():
     with pytest.raises(UsageError, match=r"at most 5,000,000 posts a day.*lower x_per_day"):
         next(stream(1, "x", "games", DAY, 6_000_000))

@@ -337,6 +337,7 @@ def test_what_is_new_or_revised_is_told_and_a_revision_has_raws_reason(settings)
     assert lake.metadata(lake.partition("valid", "replay", "games", DAY))["reason"] == "recollect D-1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows_at_once", [4, 7, 1000])
 def test_the_size_of_a_piece_changes_nothing(tmp_path, monkeypatch, rows_at_once):
     """Not the layers, not the counts: whether windows are looked at together, or one of them in pieces."""

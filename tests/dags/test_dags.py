@@ -82,6 +82,7 @@ def test_windows_are_days_and_the_demo_has_no_schedule_of_its_own(read):
     assert read["dags"]["collect"]["end_date"] is not None
 
 
+@pytest.mark.slow
 def test_windows_are_hours_by_params_and_outside_the_demo_time_goes_on(tmp_path):
     hourly = (PROJECT / "params.yaml").read_text().replace("window: day", "window: hour")
     (tmp_path / "params.yaml").write_text(hourly)

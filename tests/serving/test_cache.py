@@ -72,6 +72,7 @@ def value(metrics: Metrics, name: str) -> float:
     return metrics.registry.get_sample_value(f"groundswell_serving_{name}_total") or 0
 
 
+@pytest.mark.slow
 def test_what_is_remembered_is_what_was_computed_to_the_last_bit(model, offline):
     async def story():
         remembered, metrics = in_memory()

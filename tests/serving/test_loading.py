@@ -129,6 +129,7 @@ def with_idle_arithmetic(folder: Path, products: int = 40, width: int = 700) -> 
     reseal(folder)
 
 
+@pytest.mark.slow
 def test_a_slow_one_is_refused_beside_a_quick_champion_or_by_itself(candidate, exports):
     champion = admit(exports["2"])
     with_idle_arithmetic(candidate)

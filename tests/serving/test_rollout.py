@@ -234,6 +234,7 @@ def ask(client: TestClient, who: str, texts: list[str] = TEXTS) -> str:
     return answer.json()["version"]
 
 
+@pytest.mark.slow
 def test_a_canary_answers_some_clients_then_all_and_always_the_same_ones(settings, registry, exports):
     registry.exports["2"] = registry.exports["1"]  # the same model as another version: it agrees
     with service(settings, registry, serving_canary_slower=1000) as client:  # times of a busy machine are not what this is about

@@ -44,6 +44,7 @@ def busy():
         yield url
 
 
+@pytest.mark.slow
 @needs("is_past")
 def test_more_than_a_query_gives_comes_all_the_same(case, busy, tmp_path):
     settings = settings_at(busy, tmp_path)
@@ -63,6 +64,7 @@ def test_more_than_a_query_gives_comes_all_the_same(case, busy, tmp_path):
     assert whole["requests"] > whole["rows"] / 100
 
 
+@pytest.mark.slow
 @needs("is_past")
 def test_faults_change_no_byte(case, busy, tmp_path):
     arguments = {"params": CollectParams(), "now": NOW}

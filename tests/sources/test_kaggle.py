@@ -91,6 +91,7 @@ def test_another_version_is_another_file(tmp_path, monkeypatch):
     assert [asked["datasetVersionNumber"] for _, asked in kaggle.asked] == [3, 4]
 
 
+@pytest.mark.slow
 def test_a_download_that_was_killed_is_made_again(tmp_path, monkeypatch):
     half = tmp_path / "cache/kaggle" / HANDLE / "talk.csv"
     half.parent.mkdir(parents=True)
@@ -99,6 +100,7 @@ def test_a_download_that_was_killed_is_made_again(tmp_path, monkeypatch):
         assert len(rows_of(tmp_path, dataset=HANDLE)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "error", "message"),
     [

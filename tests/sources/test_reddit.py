@@ -270,6 +270,7 @@ def url():
         yield address
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "faults",
     [{3: "expired-token"}, {1: "500", 2: "expired-token", 6: "expired-token"}, {3: "empty-page"}, {4: "repeated-page"}, {4: "same-cursor"}],

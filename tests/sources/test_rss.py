@@ -361,6 +361,7 @@ def test_a_feed_that_did_not_change_is_not_sent_again(url, tmp_path):
 FAULTS = ("429-seconds", "429-silent", "500", "503", "html", "truncated")
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(plan=st.dictionaries(st.integers(1, 6), st.sampled_from(FAULTS), max_size=5))
 def test_no_fault_takes_an_entry_away_or_adds_one(url, tmp_path, plan):
