@@ -19,6 +19,8 @@ from groundswell.validate import validate
 from groundswell.window import Window
 from tests.simulated import KEY, platforms, settings_at
 
+pytestmark = pytest.mark.slow
+
 DAY = Window.parse("2026-10-19")
 NOON = int(DAY.start.timestamp()) + 43_200
 NOW = datetime(2026, 11, 20, tzinfo=UTC)

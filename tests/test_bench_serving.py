@@ -17,6 +17,8 @@ from benchmarks import serving
 from benchmarks.load import DIALECTS, Answer, Plan, arrivals, body_of, checked, grouped, percentiles, plan_text, run, summary
 from benchmarks.peers.catalogue import HERE, PEERS
 
+pytestmark = pytest.mark.slow
+
 TEXTS = [f"text {number}" for number in range(50)]
 LABELS = ["negative" if number % 2 else "positive" for number in range(50)]
 

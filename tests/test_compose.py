@@ -22,6 +22,8 @@ from groundswell import keys, stack
 from groundswell.config import DRIVER, Settings
 from serving.config import ServingSettings
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).parent.parent
 FILE = PROJECT / "docker-compose.yml"
 COMPOSE = yaml.safe_load(FILE.read_text())

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from groundswell.duplicates import SHINGLE, Forest, connected, firsts, jaccard, near_clusters, shingles
 
+pytestmark = pytest.mark.slow
+
 WORDS = [f"{a}{b}{c}" for a in ("ka", "ro", "mi", "tu", "se") for b in ("lan", "dor", "vix", "pel") for c in ("a", "eth", "ish", "on")]
 
 

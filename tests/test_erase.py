@@ -40,6 +40,8 @@ from tests.dvc_project import example, make_project, put_dataset
 from tests.tiny import WORDS, tiny_base
 from tests.traces import traces
 
+pytestmark = pytest.mark.slow
+
 NATIVE = "planted_otter_77"
 PHRASE = "the purple walrus keeps its umbrella in"
 DAYS = parse_windows("2026-10-19..2026-10-26")

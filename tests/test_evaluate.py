@@ -15,6 +15,8 @@ from groundswell.metrics import SUMMARY
 from groundswell.schema import LABELS
 from groundswell.words import telling_words
 
+pytestmark = pytest.mark.slow
+
 PARAMS = EvaluateParams(bootstrap_samples=200)
 PICTURES = {"confusion_matrix.png", "reliability.png", "top_words.png", "word_clouds.png"}
 

@@ -17,6 +17,8 @@ from groundswell.profile import COLUMNS
 from groundswell.schema import LABELS
 from groundswell.text import fingerprint, normalise
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_same_training_exports_the_same_bytes(tmp_path):
     one, other = (tiny_export(tmp_path / name, steps=3, run_id=run_id) for name, run_id in (("one", "1" * 32), ("other", "2" * 32)))

@@ -23,6 +23,8 @@ from groundswell.significance import holm, mcnemar_mid_p
 from groundswell.slices import slices_of
 from groundswell.verdict import HOLD, INCONCLUSIVE, PROMOTE, decide, digest_of
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)
 OTHER_DATA = "1" * 32 + ".dir"
 QUICK = JudgeParams(bootstrap_samples=400, latency_texts=8, goal="no_worse", margin=0.05, max_latency_ratio=20, seed=3)

@@ -18,6 +18,8 @@ from groundswell.schema import POST
 from groundswell.window import Window
 from tests.object_storage import new_place, object_storage
 
+pytestmark = pytest.mark.slow
+
 DAY = Window.parse("2026-10-19")
 AT_ONCE = {"config_kwargs": {"retries": {"max_attempts": 0}}}
 

@@ -32,6 +32,8 @@ from groundswell.versions import directory_md5
 from groundswell.window import Window, parse_windows
 from tests.object_storage import new_place, object_storage
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 WINDOWS = parse_windows("2026-10-19..2026-10-24")
 

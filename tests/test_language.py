@@ -8,6 +8,8 @@ from groundswell.config import LANGUAGES, HygieneParams
 from groundswell.errors import ParamsError
 from groundswell.language import UNKNOWN, Model, languages, letters, primary
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parent.parent / "benchmarks" / "data" / "languages.tsv"
 SENTENCES = [tuple(line.split("\t")) for line in PAGE.read_text(encoding="utf-8").splitlines()]
 

@@ -20,6 +20,8 @@ from groundswell.schema import LABELS, POST
 from groundswell.window import Window, parse_windows
 from tests.tiny import tiny_export, tiny_rows
 
+pytestmark = pytest.mark.slow
+
 PARAMS = MonitorParams()
 PAIR = parse_windows("2026-10-19..2026-10-20")
 

@@ -12,6 +12,8 @@ import pytest
 from groundswell.errors import UsageError
 from groundswell.new_source import new_package, new_source
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).parent.parent
 
 

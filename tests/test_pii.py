@@ -12,6 +12,8 @@ from groundswell.identifiers import IBAN_LENGTH, is_card, is_iban
 from groundswell.pii import KINDS, Scrubber
 from groundswell.text import normalise
 
+pytestmark = pytest.mark.slow
+
 SCRUBBER = Scrubber()
 
 

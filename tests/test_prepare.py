@@ -24,6 +24,8 @@ from groundswell.schema import ANNOTATION, EXAMPLE, LABELS, POST
 from groundswell.text import normalise, skeleton
 from groundswell.window import Window
 
+pytestmark = pytest.mark.slow
+
 FIRST = datetime(2026, 10, 19, tzinfo=UTC)
 WORDS = [
     "harbour",

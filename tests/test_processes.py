@@ -12,6 +12,8 @@ import pytest
 from groundswell import processes
 from groundswell.errors import StackError
 
+pytestmark = pytest.mark.slow
+
 STUBBORN = """
 import subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])

@@ -16,6 +16,8 @@ from groundswell.versions import Versions, versions_of
 from groundswell.window import Window
 from tests.dvc_project import make_project, post, put_day
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
 

@@ -13,6 +13,8 @@ from groundswell.errors import DatasetError, VersionError
 from groundswell.seal import BRANCH, seal
 from groundswell.versions import directory_md5, versions_of
 
+pytestmark = pytest.mark.slow
+
 
 def _splits(count=6, shift=0):
     rows = [example(shift + number, f"text {shift + number}", number % 3) for number in range(count)]

@@ -23,6 +23,8 @@ from groundswell.simulator.writer import MOST_WORDS
 from groundswell.window import Window
 from tests.simulated import plan_faults, platforms
 
+pytestmark = pytest.mark.slow
+
 DAY = Window.parse("2026-10-19")
 START, END = int(DAY.start.timestamp()), int(DAY.end.timestamp())
 DAYS = [date.fromordinal(DAY.day.toordinal() + number) for number in range(14)]

@@ -22,6 +22,8 @@ from groundswell.sources.hackernews import HackerNewsTopic
 from groundswell.window import Window, parse_windows
 from tests.simulated import plan_faults, platforms, settings_at
 
+pytestmark = pytest.mark.slow
+
 DAY = Window.parse("2026-10-19")
 START, END = int(DAY.start.timestamp()), int(DAY.end.timestamp())
 

@@ -17,6 +17,8 @@ from groundswell.simulator.kept import Kept
 from groundswell.simulator.settings import SimulatorSettings
 from groundswell.simulator.topics import VOCABULARIES
 
+pytestmark = pytest.mark.slow
+
 DAY = date(2026, 10, 21)
 MANY = 6000
 

@@ -16,6 +16,8 @@ from groundswell.config import Settings
 from groundswell.errors import ModelError, RegistryError
 from groundswell.predictor import verify
 
+pytestmark = pytest.mark.slow
+
 TAGS = {"topic": "games", "dataset_md5": "d" * 32, "git_commit": "c0ffee"}
 
 

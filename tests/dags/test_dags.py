@@ -5,6 +5,8 @@ import pytest
 from groundswell.config import load_params, load_settings
 from tests.dags.airflow_home import PROJECT, read_dags
 
+pytestmark = pytest.mark.slow
+
 HEAVY = {"torch", "transformers", "mlflow", "evidently", "great_expectations", "dvc", "sklearn", "datasets", "onnxruntime", "pandas"}
 
 

@@ -8,6 +8,8 @@ from groundswell_links import LINKS, DriftLink, RequestedRunLink, RunLink, Valid
 from groundswell_operator import StageOperator
 from groundswell_plugin import GroundswellPlugin, found_report
 
+pytestmark = pytest.mark.slow
+
 
 def link(kind, **report):
     return kind().get_link(SimpleNamespace(report=report), ti_key=None)

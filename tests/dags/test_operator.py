@@ -21,6 +21,8 @@ from structlog.testing import capture_logs
 
 from tests.dags.airflow_home import PROJECT
 
+pytestmark = pytest.mark.slow
+
 
 class Events(dict):
     """Airflow's outlet events, as far as a task sees them."""

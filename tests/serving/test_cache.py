@@ -36,6 +36,8 @@ from tests.serving.servers import free_port, start_serving
 from tests.serving.test_serving_app import wait_until
 from tests.tiny import tiny_rows
 
+pytestmark = pytest.mark.slow
+
 TEXTS, _ = tiny_rows(12, seed=5)
 SECRET = Secret(b"an invented secret of the tests, 32 bytes")
 

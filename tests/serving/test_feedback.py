@@ -31,6 +31,8 @@ from tests.serving.servers import PROJECT, SERVING_PYTHON, start_alone
 from tests.serving.test_serving_app import problem_of, wait_until
 from tests.tiny import tiny_rows
 
+pytestmark = pytest.mark.slow
+
 TEXTS, _ = tiny_rows(4, seed=21)
 SECRET_WORD = "xylophone"
 

@@ -15,6 +15,8 @@ from serving.ledger import Ledger, lines
 from serving.loading import Pace, load_model
 from serving.metrics import Metrics
 
+pytestmark = pytest.mark.slow
+
 TEXTS = ["great love fun", "awful broken crash"]
 
 

@@ -23,6 +23,8 @@ from tests.serving.clock import Clock
 from tests.serving.servers import start_alone
 from tests.serving.test_serving_app import problem_of, wait_until
 
+pytestmark = pytest.mark.slow
+
 TEXTS = {"texts": ["great love", "awful crash"]}
 OPEN = {"/healthz", "/readyz", "/ping", "/health", "/version", "/v2/health/live", "/v2/health/ready", "/metrics", "/hooks/mlflow", "/"}
 """What answers without a key, as docs/security.md says; a new address that is not meant to be among them fails here."""

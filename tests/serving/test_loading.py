@@ -16,6 +16,8 @@ from serving import onnxfile
 from serving.loading import TRIAL, Pace, Refused, load_model
 from serving.registry import Version
 
+pytestmark = pytest.mark.slow
+
 VERSION = Version("1", "run-1", "models:/m-1")
 
 

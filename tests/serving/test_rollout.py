@@ -21,6 +21,8 @@ from tests.serving.clock import Clock
 from tests.tiny import WORDS, tiny_rows
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 OLD, NEW = Version("1", "run-1", "models:/m-1"), Version("2", "run-2", "models:/m-2")
 TEXTS, _ = tiny_rows(4, seed=5)
 

@@ -13,6 +13,8 @@ from serving import signature
 from serving.config import ServingSettings, load_serving_settings, usable_cores
 from serving.main import bind
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).parent.parent.parent
 SERVING_PYTHON = PROJECT / ".venv-serving" / "bin" / "python"
 NEVER = (

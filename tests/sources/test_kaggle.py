@@ -17,6 +17,8 @@ from groundswell.sources.kaggle import KaggleTopic
 from groundswell.window import Window
 from tests.simulated import settings_at
 
+pytestmark = pytest.mark.slow
+
 DAY = Window.parse("2026-10-19")
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 COLUMNS = {"post_id": "id", "created_at": "when", "text": "said"}

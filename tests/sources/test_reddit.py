@@ -19,6 +19,8 @@ from groundswell.sources.reddit import SOURCE, RedditTopic
 from groundswell.window import Window, parse_windows
 from tests.simulated import plan_faults, platforms, settings_at
 
+pytestmark = pytest.mark.slow
+
 DAY = Window.parse("2026-10-19")
 START = int(DAY.start.timestamp())
 NOON = START + 43_200

@@ -24,6 +24,8 @@ from groundswell.sources.zones import feed_time
 from groundswell.window import Window
 from tests.simulated import plan_faults, platforms, settings_at
 
+pytestmark = pytest.mark.slow
+
 DAY = Window.parse("2026-10-19")
 NOW = datetime(2026, 10, 20, 0, 30, tzinfo=UTC)
 XML = {"content-type": "application/rss+xml"}
