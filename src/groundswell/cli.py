@@ -18,7 +18,7 @@ from typing import Annotated
 
 import typer
 
-from groundswell.config import load_params, load_settings
+from groundswell.config import Settings, load_params, load_settings
 from groundswell.errors import ComeBack, GroundswellError, UsageError
 from groundswell.window import parse_windows
 
@@ -333,6 +333,16 @@ BudgetOption = Annotated[float | None, typer.Option("--budget", min=0, help="Dol
 AgainOption = Annotated[bool, typer.Option("--again", help="Collect the windows too that are in the lake already.")]
 
 
+def _planned(source: str, first: str, last: str, topic: str | None, budget: float | None, again: bool) -> tuple[Settings, dict]:
+    """What both commands begin with: the settings, and the plan."""
+    settings, params = _configured()
+    windows = parse_windows(f"{first}..{last}")
+    from groundswell import backfill
+
+    name = params.topic_named(topic)[0]
+    return settings, backfill.plan(source, name, windows, settings=settings, params=params, now=_now(), budget=budget, again=again)
+
+
 @backfill_app.command("plan")
 def plan_backfill(
     source: SourceOption,
@@ -344,12 +354,9 @@ def plan_backfill(
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON instead of a text.")] = False,
 ) -> None:
     """Windows, posts, requests, time and money that a backfill needs; starts nothing."""
-    settings, params = _configured()
-    windows = parse_windows(f"{first}..{last}")
+    _, planned = _planned(source, first, last, topic, budget, again)
     from groundswell import backfill
 
-    name = params.topic_named(topic)[0]
-    planned = backfill.plan(source, name, windows, settings=settings, params=params, now=_now(), budget=budget, again=again)
     _report(planned) if as_json else backfill.show(planned, typer.echo)
 
 
@@ -367,13 +374,10 @@ def run_backfill(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask after showing the plan.")] = False,
 ) -> None:
     """Show the plan, ask, and have Airflow collect what is needed."""
-    settings, params = _configured()
-    windows = parse_windows(f"{first}..{last}")
+    settings, planned = _planned(source, first, last, topic, budget, again)
     from groundswell import backfill, stack
     from groundswell.sources import source_named
 
-    name = params.topic_named(topic)[0]
-    planned = backfill.plan(source, name, windows, settings=settings, params=params, now=_now(), budget=budget, again=again)
     backfill.show(planned, lambda line: typer.echo(line, err=True))
     if planned["needed"] and not yes and not typer.confirm("start it?", err=True):
         raise UsageError("backfill: nothing was started")

@@ -38,6 +38,17 @@ class Answer:
     value: object
 
 
+@dataclass(frozen=True)
+class _Expected:
+    """What an answer may be, as `Http.ask` describes it."""
+
+    is_json: bool = True
+    accepted: tuple[int, ...] = (200, 201)
+    apart_seconds: float = 0
+    quota: Callable[[object], str | None] | None = None
+    read: Callable[[bytes, Mapping[str, str]], object] | None = None
+
+
 class Http:
     """A client that counts its ``requests`` and ``retries``, and may be shared by threads. ``key`` goes along as a bearer token.
 
@@ -123,13 +134,13 @@ class Http:
             follows = method == "GET"  # feeds move; what is posted goes where it was meant to go
             return client.request(method, url, params=params, headers=headers, data=form, json=body, follow_redirects=follows)
 
-        return self._retrying(url, call, is_json=is_json, accepted=accepted, apart_seconds=apart_seconds, quota=quota, read=read)
+        return self._retrying(url, call, _Expected(is_json, accepted, apart_seconds, quota, read))
 
     def rest(self, seconds: float, url: str) -> None:
         """``url`` said that nothing more is allowed for ``seconds``: the next request, should there be one, waits or is `RateLimited`."""
         self._rest = (self._clock() + seconds, seconds, without_login(url))
 
-    def _retrying(self, address: str, call: Callable[[httpx2.Client], httpx2.Response], **expected) -> Answer:
+    def _retrying(self, address: str, call: Callable[[httpx2.Client], httpx2.Response], expected: _Expected = _Expected()) -> Answer:  # noqa: B008 - frozen
         url = without_login(address)
         retrying = Retrying(
             stop=stop_after_attempt(self._attempts),
@@ -140,22 +151,12 @@ class Http:
             reraise=True,
         )
         try:
-            return retrying(self._once, url, call, **expected)
+            return retrying(self._once, url, call, expected)
         except _TryAgain as error:
             raise SourceError(f"{url}: {error}, {self._attempts} times: try again later") from error
 
-    def _once(
-        self,
-        url: str,
-        call: Callable[[httpx2.Client], httpx2.Response],
-        *,
-        is_json: bool = True,
-        accepted: tuple[int, ...] = (200, 201),
-        apart_seconds: float = 0,
-        quota: Callable[[object], str | None] | None = None,
-        read: Callable[[bytes, Mapping[str, str]], object] | None = None,
-    ) -> Answer:
-        self._keep_apart(apart_seconds)
+    def _once(self, url: str, call: Callable[[httpx2.Client], httpx2.Response], expected: _Expected) -> Answer:
+        self._keep_apart(expected.apart_seconds)
         self.requests += 1
         try:
             response = call(self._open())
@@ -163,20 +164,20 @@ class Http:
             raise _TryAgain(f"{type(error).__name__} ({error})") from error
         except (httpx2.InvalidURL, httpx2.TooManyRedirects) as error:
             raise SourceError(f"{url}: can't be asked: {error}") from error
-        spent = quota(_json_or_none(response)) if quota and response.status_code == 429 else None
+        spent = expected.quota(_json_or_none(response)) if expected.quota and response.status_code == 429 else None
         if spent:
             raise QuotaSpent(f"{url}: {spent}")
         self.server_time = http_date(response.headers.get("date", "")) or self.server_time
         if response.status_code == 429 or response.status_code >= 500:
             raise _TryAgain(f"answered {response.status_code}{_said(response)}", self._told(url, response))
-        if response.status_code not in accepted:
+        if response.status_code not in expected.accepted:
             said = _said(response) or ": check the address, the query and the access rights"
             told = f"{url}: expected status 200, found {response.status_code}{said}"
             raise AccessRefused(told, response.status_code) if response.status_code in (401, 403) else SourceError(told)
         headers = {name.lower(): value for name, value in response.headers.items()}
-        if response.status_code == 304 or not (is_json or read):
+        if response.status_code == 304 or not (expected.is_json or expected.read):
             return Answer(response.status_code, headers, response.content)
-        return Answer(response.status_code, headers, _read(response, read, headers) if read else _json(response))
+        return Answer(response.status_code, headers, _read(response, expected.read, headers) if expected.read else _json(response))
 
     def _open(self) -> httpx2.Client:
         with self._opening:

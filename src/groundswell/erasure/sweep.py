@@ -95,7 +95,7 @@ def unpacked(raw: bytes) -> Iterator[bytes]:
         try:
             inner = gzip.decompress(raw)
         except (OSError, EOFError, zlib.error):
-            return
+            return  # only begins like gzip, or is cut: its bytes as they lie have been searched, and nothing else can be read in it
         yield inner
         yield from unpacked(inner)
     elif raw[:2] == b"PK":
@@ -103,7 +103,7 @@ def unpacked(raw: bytes) -> Iterator[bytes]:
             with zipfile.ZipFile(io.BytesIO(raw)) as archive:
                 members = [archive.read(name) for name in archive.namelist()]
         except (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error):
-            return
+            return  # only begins like a zip, is cut, or is locked by a password that nobody here has: as above
         for inner in members:
             yield inner
             yield from unpacked(inner)
@@ -119,7 +119,7 @@ def _cells(raw: bytes) -> Iterator[bytes]:
                 for chunk in column.chunks:
                     yield from (buffer.to_pybytes() for buffer in chunk.buffers() if buffer is not None)
     except (pa.ArrowException, OSError):
-        return
+        return  # no Parquet, cut, or encrypted: its bytes as they lie have been searched, and rows of the lake are removed by the lake
 
 
 def _rows(path: Path) -> Iterator[bytes]:
@@ -133,4 +133,4 @@ def _rows(path: Path) -> Iterator[bytes]:
                 for row in connection.execute(f'SELECT * FROM "{quoted}"'):
                     yield b"\0".join(value if isinstance(value, bytes) else str(value).encode() for value in row)
     except sqlite3.Error:
-        return
+        return  # no database, or locked for longer than that: its bytes as they lie have been searched

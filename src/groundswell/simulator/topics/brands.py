@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from groundswell.simulator.lists import lines, words
-from groundswell.simulator.topics.vocabulary import Vocabulary
 
 GOOD_ALWAYS = words("good|great|comfy|excellent|amazing|awesome|brilliant|solid|beautiful|lovely|perfect|a bargain")
 GOOD = words("""
@@ -209,35 +208,3 @@ back in stock: {subject}, {n} left at {maker}
 price history of {subject}: low {n}, high {n}, now {n}
 store hours for {day}: {n} to {n}, {maker}
 """)
-
-BRANDS = Vocabulary(
-    good_always=GOOD_ALWAYS,
-    good=GOOD,
-    bad_always=BAD_ALWAYS,
-    bad=BAD,
-    things=THINGS,
-    first_names=FIRST_NAMES,
-    last_names=LAST_NAMES,
-    people=PEOPLE,
-    places=PLACES,
-    times=TIMES,
-    makers=MAKERS,
-    good_events=GOOD_EVENTS,
-    bad_events=BAD_EVENTS,
-    good_idioms=GOOD_IDIOMS,
-    bad_idioms=BAD_IDIOMS,
-    good_aspects=GOOD_ASPECTS,
-    bad_aspects=BAD_ASPECTS,
-    tags=TAGS,
-    emoji=EMOJI,
-    plain=PLAIN,
-    contrast=CONTRAST,
-    negated=NEGATED,
-    reported=REPORTED,
-    sarcasm=SARCASM,
-    wishes=WISHES,
-    relief=RELIEF,
-    neutral=NEUTRAL,
-    fillers=FILLERS,
-    bots=BOTS,
-)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from groundswell.simulator.lists import lines, words
-from groundswell.simulator.topics.vocabulary import Vocabulary
 
 GOOD_ALWAYS = words("good|great|strong|solid|excellent|impressive|healthy|amazing|bullish|promising|perfect|a beat")
 GOOD = words("""
@@ -207,35 +206,3 @@ unusual volume: {subject}, {n} times its average
 filing alert: {subject} filed form {n}, {n} pages
 dividend calendar: {subject} pays on {day}, {other} on {day}
 """)
-
-FINANCE = Vocabulary(
-    good_always=GOOD_ALWAYS,
-    good=GOOD,
-    bad_always=BAD_ALWAYS,
-    bad=BAD,
-    things=THINGS,
-    first_names=FIRST_NAMES,
-    last_names=LAST_NAMES,
-    people=PEOPLE,
-    places=PLACES,
-    times=TIMES,
-    makers=MAKERS,
-    good_events=GOOD_EVENTS,
-    bad_events=BAD_EVENTS,
-    good_idioms=GOOD_IDIOMS,
-    bad_idioms=BAD_IDIOMS,
-    good_aspects=GOOD_ASPECTS,
-    bad_aspects=BAD_ASPECTS,
-    tags=TAGS,
-    emoji=EMOJI,
-    plain=PLAIN,
-    contrast=CONTRAST,
-    negated=NEGATED,
-    reported=REPORTED,
-    sarcasm=SARCASM,
-    wishes=WISHES,
-    relief=RELIEF,
-    neutral=NEUTRAL,
-    fillers=FILLERS,
-    bots=BOTS,
-)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from groundswell.simulator.lists import lines, words
-from groundswell.simulator.topics.vocabulary import Vocabulary
 
 THINGS = words("""
 the combat|the soundtrack|the story|the writing|the level design|the art direction|the tutorial|the matchmaking|the new map|the crafting|
@@ -195,31 +194,3 @@ new build of {subject} on the test branch: {n} files changed, size {n} mb
 daily reset in {n} minutes. today's map: {thing}
 """)
 EMOJI = words("🎮|👀|🤔|📅|🕹️|📝|🤷|💬|🖥️|📊|🎧|⏰")
-
-GAMES = Vocabulary(
-    things=THINGS,
-    first_names=FIRST_NAMES,
-    last_names=LAST_NAMES,
-    people=PEOPLE,
-    places=PLACES,
-    times=TIMES,
-    makers=MAKERS,
-    good_events=GOOD_EVENTS,
-    bad_events=BAD_EVENTS,
-    good_idioms=GOOD_IDIOMS,
-    bad_idioms=BAD_IDIOMS,
-    good_aspects=GOOD_ASPECTS,
-    bad_aspects=BAD_ASPECTS,
-    tags=TAGS,
-    plain=PLAIN,
-    contrast=CONTRAST,
-    sarcasm=SARCASM,
-    wishes=WISHES,
-    relief=RELIEF,
-    neutral=NEUTRAL,
-    fillers=FILLERS,
-    negated=NEGATED,
-    reported=REPORTED,
-    bots=BOTS,
-    emoji=EMOJI,
-)

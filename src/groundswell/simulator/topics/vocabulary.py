@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from types import ModuleType
 
 from groundswell.simulator import lexicon
 
@@ -48,3 +49,12 @@ class Vocabulary:
     like: Words = lexicon.LIKE
     dislike_always: Words = lexicon.DISLIKE_ALWAYS
     dislike: Words = lexicon.DISLIKE
+
+    @classmethod
+    def of(cls, topic: ModuleType) -> Vocabulary:
+        """What ``topic`` has under the fields' names in capitals; `TypeError` for one that is due and missing, and for one too many."""
+        known = {field.name.upper() for field in fields(cls)}
+        unknown = [name for name, value in vars(topic).items() if name.isupper() and isinstance(value, tuple) and name not in known]
+        if unknown:
+            raise TypeError(f"{topic.__name__}: {', '.join(unknown)}: no word of a vocabulary")
+        return cls(**{name.lower(): value for name, value in vars(topic).items() if name in known})
