@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 import logging
 import platform
+import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -143,10 +144,17 @@ def _rows(keys: Sequence[bytes], values: Sequence[bytes | None]) -> dict[bytes, 
 
 
 def _content(epoch: Path | None) -> str:
+    """What lies in the epoch's file; "" where nobody was erased yet.
+
+    A file that can't be read may stand for an erasure: an epoch that nothing was remembered in, so that answers are computed until it can.
+    """
     try:
         return epoch.read_text(encoding="ascii") if epoch else ""
-    except (OSError, ValueError):
+    except FileNotFoundError:
         return ""
+    except (OSError, ValueError) as error:
+        logger.warning("%s can't be read (%s): nothing that was remembered is answered with", EPOCH_FILE, type(error).__name__)
+        return secrets.token_hex(8)
 
 
 def _arithmetic() -> str:

@@ -255,13 +255,6 @@ class Service:
             self.metrics.busy.inc()
             raise
 
-    async def forget(self, text: str) -> int:
-        """Remove what is kept of ``text``: corrections, how many there were, and its answer in the Redis or in this worker's memory."""
-        removed = await self.feedback.forget(self.ids.hashes(text))
-        if self.cache is not None:
-            await self.cache.forget(text)
-        return removed
-
     async def wake(self) -> None:
         """Something moved in the registry: every worker looks there now."""
         self.keeper.wake()

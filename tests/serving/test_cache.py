@@ -194,6 +194,24 @@ def test_after_an_erasure_nothing_of_before_is_found_in_any_worker(model, tmp_pa
     asyncio.run(story())
 
 
+def test_while_the_epoch_cannot_be_read_nothing_of_before_an_erasure_is_found(model, tmp_path):
+    async def story():
+        clock, epoch, store = Clock(), tmp_path / EPOCH_FILE, InMemory(1000)
+        await Cache(store, SECRET, Metrics(), epoch, clock).through(model, TEXTS[:2], Computing())
+        epoch.mkdir()  # reading it raises an OSError that is no FileNotFoundError, as a disk that fails would
+        worker, compute = Cache(store, SECRET, Metrics(), epoch, clock), Computing()
+        await worker.through(model, TEXTS[:2], compute)
+        assert compute.asked == TEXTS[:2]
+        epoch.rmdir()
+        epoch.write_bytes(b"\xff\xfe")
+        clock.seconds += 1
+        compute = Computing()
+        await worker.through(model, TEXTS[:2], compute)
+        assert compute.asked == TEXTS[:2]
+
+    asyncio.run(story())
+
+
 def test_through_http_a_text_is_computed_once_a_version_and_never_answered_by_another(settings, registry, exports):
     settings = settings.model_copy(update={"serving_cache": ServingSettings(topic="games", serving_cache="memory").serving_cache})
     with TestClient(create_app(settings, registry)) as client:
