@@ -1,0 +1,83 @@
+"""From the lake to a judged model, and back from a model to what it was made of."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from groundswell.commands import TopicOption, configured, now, tell
+from groundswell.errors import UsageError
+from groundswell.window import parse_windows
+
+
+def prepare(topic: TopicOption = None) -> None:
+    """Make the data set of a topic from all its valid posts: clean, group, label, split, check for leaks."""
+    settings, params = configured()
+    from groundswell.prepare import prepare as stage
+
+    tell(stage(params.topic_named(topic)[0], settings=settings, params=params.prepare, hygiene=params.hygiene))
+
+
+def seal(topic: TopicOption = None) -> None:
+    """Version the lake and the data set with DVC: add, commit, push."""
+    settings, params = configured()
+    from groundswell.seal import seal as stage
+
+    tell(stage(params.topic_named(topic)[0], settings=settings))
+
+
+def train(topic: TopicOption = None) -> None:
+    """Fine-tune a DistilBERT and its baseline under MLflow; export, check and register the challenger."""
+    settings, params = configured()
+    from groundswell.train import train as stage
+
+    tell(stage(params.topic_named(topic)[0], settings=settings, params=params.train))
+
+
+def evaluate(topic: TopicOption = None) -> None:
+    """Measure the model that train left, with intervals and per slice."""
+    settings, params = configured()
+    from groundswell.evaluate import evaluate as stage
+
+    tell(stage(params.topic_named(topic)[0], settings=settings, params=params.evaluate))
+
+
+def judge(topic: TopicOption = None) -> None:
+    """Compare challenger and champion on the same rows: PROMOTE, HOLD or INCONCLUSIVE, with reasons."""
+    settings, params = configured()
+    from groundswell.judge import judge as stage
+
+    tell(stage(params.topic_named(topic)[0], settings=settings, params=params.judge, now=now()))
+
+
+def impact(
+    day: Annotated[str | None, typer.Argument(metavar="DAY", help="A day, an hour, or a range of them (A..B).")] = None,
+    window: Annotated[str | None, typer.Option("--window", help="The same, as the other stages take it.")] = None,
+    topic: TopicOption = None,
+    mark: Annotated[bool, typer.Option("--mark", help="Tag runs and model versions that were trained on superseded data.")] = False,
+) -> None:
+    """Data sets, runs, model versions and aliases that were built on a day's posts, and whether those are still there."""
+    settings, params = configured()
+    if (day is None) == (window is None):
+        raise UsageError("impact: expected a day, e.g. groundswell impact 2026-10-19")
+    windows = parse_windows(day or window)
+    from groundswell.impact import impact as stage
+
+    tell(stage(params.topic_named(topic)[0], windows, settings=settings, mark=mark))
+
+
+def lineage(version: Annotated[str, typer.Argument(metavar="MODEL_VERSION")], topic: TopicOption = None) -> None:
+    """Where a model version came from: run, commit, data set, windows, validation results."""
+    from groundswell.lineage import lineage as find
+
+    settings, params = configured()
+    tell(find(params.topic_named(topic)[0], version, settings=settings))
+
+
+def checkout(version: Annotated[str, typer.Argument(metavar="MODEL_VERSION")], topic: TopicOption = None) -> None:
+    """Restore the exact data set of a model version from the DVC remote."""
+    from groundswell.lineage import checkout as restore
+
+    settings, params = configured()
+    tell(restore(params.topic_named(topic)[0], version, settings=settings))
