@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, create_model, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, create_model, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from groundswell import grid
 from groundswell.errors import ParamsError, UnknownName, nearest
 from groundswell.pii import KINDS
 from groundswell.schema import LABELS, PROVENANCES
@@ -224,6 +225,80 @@ class RetainParams(Section):
     labels_days: int = Field(0, ge=0)
 
 
+class CompareRow(Section):
+    """One row of the comparison: what is done to a text, what is made of it, and what learns from that."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    cleaning: Literal[grid.CLEANINGS] = "none"
+    features: Literal[grid.FEATURES] = grid.TEXT
+    model: Literal[grid.MODELS]
+    augmentation: Literal[grid.AUGMENTATIONS] = "none"
+    options: dict[str, float | int | str | bool] = {}
+    """Of the features and the model, by name; for a DistilBERT: keys of the train section, which hold only here."""
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> CompareRow:
+        if self.features not in grid.READS[self.model]:
+            raise ValueError(f"{self.name}: {self.model} reads {', '.join(grid.READS[self.model])}, not {self.features}")
+        return self
+
+    @property
+    def is_seeded(self) -> bool:
+        return grid.is_seeded(self.features, self.model, self.augmentation)
+
+
+def _usual_rows() -> list[CompareRow]:
+    """Every usual approach once, the cheap ones first."""
+    counted = [
+        CompareRow(name="vader", model="vader"),
+        CompareRow(name="words-bayes", cleaning="words", features="bag_of_words", model="naive_bayes"),
+        CompareRow(name="words-logistic", cleaning="words", features="bag_of_words", model="logistic"),
+        CompareRow(name="tfidf-logistic", features="tfidf", model="logistic"),
+        CompareRow(name="tfidf-svm", features="tfidf", model="svm"),
+        CompareRow(name="tfidf-forest", features="tfidf", model="forest"),
+        CompareRow(name="chars-logistic", features="char_ngrams", model="logistic"),
+        *(
+            CompareRow(name=f"tfidf-logistic-{how.replace('_', '-')}", cleaning=how, features="tfidf", model="logistic")
+            for how in grid.CLEANINGS
+            if how != "none"
+        ),
+    ]
+    averaged = [CompareRow(name=f"{kind}-logistic", features=kind, model="logistic") for kind in grid.AVERAGED if kind != "vectors"]
+    networks = [CompareRow(name=model.replace("_", "-"), features="learnt", model=model) for model in grid.SEQUENCE_MODELS]
+    transformers = [CompareRow(name=model.replace("_", "-"), model=model) for model in grid.TRANSFORMERS]
+    augmented = [
+        CompareRow(name=f"tfidf-logistic-{how.replace('_', '-')}", features="tfidf", model="logistic", augmentation=how)
+        for how in ("edits", "synonyms", "weak_vader")
+    ]
+    return [*counted, *averaged, *augmented, *networks, *transformers]
+
+
+class CompareParams(Section):
+    folds: int = Field(3, ge=2)  # by group, over the rows of train and validation: test is the judge's
+    seeds: list[int] = Field([1, 2, 3], min_length=1)
+    bootstrap_samples: int = Field(2000, ge=100)
+    rows: list[CompareRow] = []  # empty: every usual approach, as docs/stages/compare.md lists them
+    curves: list[str] = ["tfidf-logistic", "distilbert"]
+    """Rows whose quality is measured by the number of labels too."""
+    curve_shares: list[Annotated[float, Field(gt=0, le=1)]] = [0.1, 0.25, 0.5, 1.0]
+    vectors: Path | None = None
+    """Word vectors of somebody else, in GloVe's or word2vec's text format, for the rows whose features are ``vectors``."""
+
+    @property
+    def wanted(self) -> list[CompareRow]:
+        """The rows to compare."""
+        return self.rows or _usual_rows()
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> CompareParams:
+        names = [row.name for row in self.wanted]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"rows: {', '.join(twice)} stands there twice")
+        if unknown := [name for name in self.curves if name not in names]:
+            raise ValueError(f"curves: there is no row {unknown[0]!r}{nearest(unknown[0], names)}")
+        return self
+
+
 class Params(Section):
     """The whole of params.yaml."""
 
@@ -242,6 +317,7 @@ class Params(Section):
     monitor: MonitorParams = MonitorParams()
     takedown: TakedownParams = TakedownParams()
     retain: RetainParams = RetainParams()
+    compare: CompareParams = CompareParams()
 
     def topic_named(self, name: str | None) -> tuple[str, Topic]:
         """The topic called ``name`` (None: the default one); `UnknownName` with the nearest one that exists."""

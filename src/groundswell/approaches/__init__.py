@@ -1,0 +1,27 @@
+"""Approaches to sentiment behind one contract: a `CompareRow` becomes something that learns from rows and answers texts.
+
+`make` builds one; each family is a module of this package, imported only when a row asks for it. What is learnt, cleaning's tables and
+vocabularies included, is learnt from the rows given to `fit` and nothing else: a fold that judges is never looked at.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from groundswell import grid
+from groundswell.approaches.base import Approach, Labelled, Surroundings
+from groundswell.config import CompareRow
+
+__all__ = ["Approach", "Labelled", "Surroundings", "make"]
+
+_FAMILY = {
+    "vader": "lexicon",
+    **dict.fromkeys(("naive_bayes", *grid.LINEAR, "forest"), "classical"),
+    **dict.fromkeys(grid.SEQUENCE_MODELS, "networks"),
+    **dict.fromkeys(grid.TRANSFORMERS, "transformers"),
+}
+
+
+def make(row: CompareRow, seed: int, surroundings: Surroundings) -> Approach:
+    """A fresh approach for ``row``; `ParamsError` for an option that its features and model do not have."""
+    return import_module(f"groundswell.approaches.{_FAMILY[row.model]}").make(row, seed, surroundings)
