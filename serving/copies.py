@@ -83,7 +83,7 @@ class Copies:
     def sweep(self) -> None:
         """Remove what processes that were killed left half-done."""
         for path in self.folder.glob(".*.*"):
-            owner = path.name.rpartition(".")[2]
+            owner = path.name.rpartition(".")[2].partition("-")[0]  # as `files.beside` names them
             if owner.isdigit() and (int(owner) == os.getpid() or not _is_alive(int(owner))):
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 

@@ -12,6 +12,7 @@ import os
 import secrets
 from pathlib import Path
 
+from groundswell.files import beside
 from serving.config import ServingSettings
 
 logger = logging.getLogger(__name__)
@@ -51,15 +52,15 @@ def _kept(path: Path) -> bytes:
 
 def _make(path: Path) -> None:
     """Written whole beside, then linked: of several workers that start at once, all read the first one's."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    written = beside(path)
+    descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with open(descriptor, "wb") as file:
             file.write(secrets.token_bytes(32))
             file.flush()
             os.fsync(file.fileno())
-        os.link(beside, path)
+        os.link(written, path)
     except FileExistsError:
         pass
     finally:
-        beside.unlink(missing_ok=True)
+        written.unlink(missing_ok=True)

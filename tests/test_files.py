@@ -6,7 +6,7 @@ import time
 import pytest
 
 from groundswell import files
-from groundswell.files import alone_in, replacing_folder
+from groundswell.files import alone_in, replacing, replacing_folder
 
 
 def names(folder):
@@ -40,6 +40,14 @@ def test_alone_in_a_folder_nobody_overwrites_what_another_wrote(tmp_path):
     for run in runs:
         run.join()
     assert (tmp_path / "dataset" / "count").read_text() == "4"
+
+
+def test_writers_of_one_file_do_not_meet_beside_it_though_they_have_one_process_id(tmp_path):
+    with replacing(tmp_path / "file") as one, replacing(tmp_path / "file") as other:
+        one.write_text("one")
+        other.write_text("other")
+    assert (tmp_path / "file").read_text() == "one", "the last that left"
+    assert names(tmp_path) == ["file"]
 
 
 def test_an_error_leaves_the_old_one(tmp_path, way):

@@ -4,12 +4,14 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import yaml
 from dvc_project import dvc, example, git, make_project, put_dataset, put_day, read_json
 
 from groundswell.errors import DatasetError, VersionError
+from groundswell.files import alone_in
 from groundswell.seal import BRANCH, seal
 from groundswell.versions import directory_md5, versions_of
 
@@ -184,3 +186,14 @@ def test_two_seals_wait_for_each_other(settings):
             other.wait(timeout=2)
     assert md5 in other.communicate(timeout=60)[0].decode()
     assert other.returncode == 0
+
+
+def test_seal_waits_for_whoever_replaces_the_data_set_and_records_the_one_that_came(settings):
+    with ThreadPoolExecutor(1) as pool:
+        with alone_in(settings.dataset("games").parent):
+            sealing = pool.submit(seal, "games", settings=settings)
+            with pytest.raises(TimeoutError):
+                sealing.result(timeout=2)
+            put_dataset(settings, _splits(count=9, shift=100))
+        report = sealing.result(timeout=60)
+    assert report["rows"] == 9 and report["dataset_md5"] == directory_md5(settings.dataset("games"))

@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,12 +20,17 @@ _HERE = -100  # AT_FDCWD
 _EXCHANGE = 2  # RENAME_EXCHANGE, renameat2(2): Linux 3.15, glibc 2.28
 
 
+def beside(path: Path) -> Path:
+    """A hidden name beside ``path`` that no other writer has: containers that share a volume share process ids too."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+
+
 class replacing:  # noqa: N801 - reads as a verb: with replacing(path) as beside
     """A path beside ``path`` to write to; on leaving without an error it is fsynced and renamed to ``path``."""
 
     def __init__(self, path: Path):
         self.path = Path(path)
-        self.beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        self.beside = beside(self.path)
 
     def __enter__(self) -> Path:
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 from groundswell import git
 from groundswell.config import Settings
 from groundswell.examples import read_manifest
-from groundswell.files import write_json
+from groundswell.files import alone_in, write_json
 from groundswell.lake import Lake, Partition
 from groundswell.mirror import mirror
 from groundswell.superseded import sealed_contents, write_sealed
@@ -32,11 +32,12 @@ log = logging.getLogger(__name__)
 
 def seal(topic: str, *, settings: Settings) -> dict:
     """Version what lies in the lake and the data set of ``topic``; the report says the md5s, what was pushed, the commit."""
-    manifest = read_manifest(settings.dataset(topic))
+    read_manifest(settings.dataset(topic))  # none: said at once
     lake = Lake(settings.lake)
-    contents = sealed_contents(lake, topic)
-    unseen, changed = _since_prepare(lake, topic, manifest["partitions"])
-    with versions_of(settings) as versions:
+    with versions_of(settings) as versions, alone_in(settings.dataset(topic).parent):  # prepare and erase replace it as a whole
+        manifest = read_manifest(settings.dataset(topic))
+        contents = sealed_contents(lake, topic)
+        unseen, changed = _since_prepare(lake, topic, manifest["partitions"])
         layers = {layer: _seal_layer(versions, settings, lake, layer) for layer in LAYERS}
         dataset = versions.save(settings.dataset(topic))
         log.info("seal %s: data set of %d files, lake of %d", topic, dataset.files, sum(layer.files for layer in layers.values()))

@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 from groundswell.config import Place
 from groundswell.errors import LakeChanged, LakeError
-from groundswell.files import fsync, raise_for_storage, sha256_of
+from groundswell.files import beside, fsync, raise_for_storage, sha256_of
 
 LEDGER = "revisions"
 """The append-only ledger: a file of lines in a folder, an object a line on object storage, where nothing can be appended to."""
@@ -76,13 +76,13 @@ class Folder:
     def scratch(self, name: str) -> Iterator[Path]:
         """Where to write what `publish` puts in the place of ``name``; gone afterwards if it was not."""
         path = self.root / name
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        written = beside(path)
         with _writable(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                yield beside
+                yield written
             finally:
-                beside.unlink(missing_ok=True)
+                written.unlink(missing_ok=True)
 
     def publish(self, path: Path, name: str, over: str | None) -> None:
         """Put ``path``, from `scratch`, in its place; ``over`` is the `stamp` of what lay there: within a `turn` nobody can have changed it."""

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from groundswell.errors import ModelError, RegistryError, UnknownName, nearest
+from groundswell.files import beside
 from groundswell.predictor import verify
 from groundswell.schema import registered_model
 
@@ -314,20 +315,19 @@ def download_export(settings, topic: str, version: str, to: Path) -> Path:
         raise RegistryError(f"{registered_model(topic)} has no version {version}: see groundswell status, or the MLflow page")
     if _is_export_of(to, wanted.run_id):
         return to
-    beside = to.with_name(f".{to.name}.{os.getpid()}")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
+    box = beside(to)
+    box.mkdir(parents=True)
     try:
         with registry_errors(settings):
             import mlflow
 
             client(settings)
-            folder = mlflow.artifacts.download_artifacts(artifact_uri=f"models:/{wanted.name}/{wanted.version}/{EXPORT_PATH}", dst_path=str(beside))
+            folder = mlflow.artifacts.download_artifacts(artifact_uri=f"models:/{wanted.name}/{wanted.version}/{EXPORT_PATH}", dst_path=str(box))
         verify(Path(folder))
         shutil.rmtree(to, ignore_errors=True)
         os.replace(folder, to)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(box, ignore_errors=True)
     return to
 
 

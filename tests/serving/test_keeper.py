@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
+import subprocess
 import threading
 
 import pytest
@@ -319,3 +321,14 @@ def test_two_workers_fetch_a_version_once(settings, registry, tmp_path):
         worker.join(20)
     assert registry.downloads == ["1"]
     assert found == [Copies(settings.folder).export(version)] * 2
+
+
+def test_what_a_killed_process_left_half_done_is_swept_and_what_a_living_one_writes_is_not(tmp_path):
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    left = [f".2.{gone.pid}", f".current.json.{gone.pid}-0a1b2c3d"]
+    kept = [f".2.{os.getppid()}", f".current.json.{os.getppid()}-0a1b2c3d"]
+    for name in (*left, *kept):
+        (tmp_path / name).touch()
+    Copies(tmp_path).sweep()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
