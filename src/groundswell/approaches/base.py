@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ import numpy as np
 
 from groundswell.config import TrainParams
 
+ADDED = ("synthetic", "weak")
+"""Provenances of rows that augmentation has added: they are learnt from, and nothing is ever measured on them."""
+
 
 @dataclass(frozen=True)
 class Labelled:
@@ -19,13 +23,21 @@ class Labelled:
     texts: list[str]
     labels: np.ndarray
     groups: list[str]
+    provenances: list[str] | None = None
+    """Of each row, where augmentation has added some: ``synthetic`` and ``weak`` for those; None: nothing was added."""
 
     def __len__(self) -> int:
         return len(self.texts)
 
     def part(self, places: Sequence[int]) -> Labelled:
         """The rows at ``places``, in that order."""
-        return Labelled([self.texts[at] for at in places], self.labels[list(places)], [self.groups[at] for at in places])
+        said = None if self.provenances is None else [self.provenances[at] for at in places]
+        return Labelled([self.texts[at] for at in places], self.labels[list(places)], [self.groups[at] for at in places], said)
+
+    @property
+    def is_added(self) -> np.ndarray:
+        """Whether augmentation has made or labelled a row, bool (n,)."""
+        return np.array([said in ADDED for said in self.provenances or [""] * len(self)], dtype=bool)
 
 
 @dataclass(frozen=True)
@@ -36,6 +48,12 @@ class Surroundings:
     train: TrainParams
     scratch: Path
     vectors: Path | None = None
+    unlabelled: Sequence[str] = ()
+    """Normalised texts of posts without a label that have nothing to do with a judged row (`unlabelled.strangers`)."""
+    champion: Path | None = None
+    """The export folder of the model that labels them where a row asks for `weak_champion`."""
+    judged: frozenset[int] = frozenset()
+    """`text.fingerprint` of every text that is judged on: augmentation keeps clear of them."""
 
 
 class Approach(Protocol):
@@ -52,19 +70,21 @@ class Approach(Protocol):
 
 
 def held_out(train: Labelled, share: float, seed: int) -> tuple[Labelled, Labelled]:
-    """(to learn from, to stop by): about ``share`` of the rows, whole groups, drawn by ``seed``; each side has a row at least."""
-    names = sorted(set(train.groups))
+    """(to learn from, to stop by): about ``share`` of the rows, whole groups, drawn by ``seed``; each side has a row at least.
+
+    What augmentation has added is only learnt from, and goes where its group goes: a child of a row to stop by is left out.
+    """
+    added = train.is_added
+    names = sorted({name for name, is_added in zip(train.groups, added, strict=True) if not is_added})
     order = np.random.default_rng(seed).permutation(len(names))
     wanted, taken = max(1, round(share * len(train))), set()
-    sizes = {name: 0 for name in names}
-    for name in train.groups:
-        sizes[name] += 1
+    sizes = Counter(name for name, is_added in zip(train.groups, added, strict=True) if not is_added)
     held = 0
     for place in order[:-1]:
         if held >= wanted:
             break
         taken.add(names[place])
         held += sizes[names[place]]
-    aside = [at for at, name in enumerate(train.groups) if name in taken]
+    aside = [at for at, name in enumerate(train.groups) if name in taken and not added[at]]
     rest = [at for at, name in enumerate(train.groups) if name not in taken]
     return train.part(rest), train.part(aside)
