@@ -151,6 +151,11 @@ class TrainParams(Section):
     early_stopping_patience: int = Field(2, ge=0)  # evaluations without a better macro-F1; 0: never stop early
     evaluations_per_epoch: int = Field(1, ge=1)
     class_weights: Literal["none", "balanced"] = "none"
+    schedule: Literal["linear", "cosine"] = "linear"  # of the learning rate, after the warm-up
+    layer_decay: float = Field(1.0, gt=0, le=1)  # the learning rate of a layer over that of the one above it
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    consistency: float = Field(0.0, ge=0)  # weight of the disagreement of two passes with different dropout; above 0 a step costs two
+    average_last: Share = 0.0  # the weights kept are the mean over this share of the steps, the last ones
     bf16: Literal["auto", "on", "off"] = "auto"
     threads: int = Field(0, ge=0)  # 0: as many as there are cores
     min_fp32_agreement: Share = 0.995  # label agreement of ONNX fp32 with PyTorch, on validation rows

@@ -12,13 +12,15 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from groundswell.metrics import measure
+from groundswell.objective import Objective
 from groundswell.predictor import softmax
-from groundswell.schema import LABELS
+from groundswell.recipe import Averaged, parameter_groups, rate_factor
 
 _TRACKED = ("macro_f1", "macro_recall", "accuracy", "log_loss")
 _LOGS_PER_EPOCH = 10
@@ -45,13 +47,14 @@ class Tokenised:
 
 def finetune(model, tokenizer, train: Tokenised, validation: Tokenised, *, params, folder: Path, observe: Observer) -> list[dict]:
     """Train ``model`` in place as ``params`` (the train section) say; returns the history, one record a log or evaluation."""
-    from transformers import DataCollatorWithPadding, EarlyStoppingCallback, PrinterCallback, Trainer
+    from transformers import DataCollatorWithPadding, EarlyStoppingCallback, PrinterCallback
 
     steps = math.ceil(len(train.ids) / params.batch_size)
-    callbacks = [_progress(params, steps, observe)]
+    average = Averaged(model, params, math.ceil(steps * params.epochs))
+    callbacks = [_progress(params, steps, observe, average)]
     if params.early_stopping_patience:
         callbacks.append(EarlyStoppingCallback(params.early_stopping_patience))
-    trainer = Trainer(
+    trainer = _trainer(params, train.labels, average)(
         model,
         _arguments(params, folder, steps),
         data_collator=DataCollatorWithPadding(tokenizer),
@@ -59,7 +62,6 @@ def finetune(model, tokenizer, train: Tokenised, validation: Tokenised, *, param
         eval_dataset=validation.dataset(),
         processing_class=tokenizer,
         compute_metrics=_validation_metrics,
-        compute_loss_func=_loss(train.labels) if params.class_weights == "balanced" else None,
         callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)  # it prints to standard output, which is for the report
@@ -102,8 +104,6 @@ def _arguments(params, folder: Path, steps: int):
         per_device_train_batch_size=params.batch_size,
         per_device_eval_batch_size=64,
         num_train_epochs=params.epochs,
-        warmup_steps=params.warmup_share if params.warmup_share < 1 else math.ceil(steps * params.epochs),
-        weight_decay=params.weight_decay,
         max_grad_norm=1.0,
         bf16=uses_bf16(params),
         use_cpu=not torch.cuda.is_available(),
@@ -125,7 +125,7 @@ def _arguments(params, folder: Path, steps: int):
     )
 
 
-def _progress(params, steps_per_epoch: int, observe: Observer):
+def _progress(params, steps_per_epoch: int, observe: Observer, average: Averaged):
     from transformers import TrainerCallback
 
     every = max(1, math.ceil(steps_per_epoch / params.evaluations_per_epoch))
@@ -138,6 +138,7 @@ def _progress(params, steps_per_epoch: int, observe: Observer):
             log.info("train: %d steps of %d posts, %s", state.max_steps, args.train_batch_size, "bf16" if args.bf16 else "fp32")
 
         def on_step_end(self, args, state, control, **rest):
+            average.after(state.global_step)
             within = state.global_step % steps_per_epoch
             if within and within % every == 0:
                 control.should_evaluate = control.should_save = True
@@ -169,14 +170,36 @@ def _validation_metrics(prediction) -> dict[str, float]:
     return {name: float(found[name][0]) for name in _TRACKED}
 
 
-def _loss(labels: np.ndarray):
-    """Cross-entropy in which every class weighs the same, however many rows it has."""
+def _trainer(params, labels: np.ndarray, average: Averaged):
+    """A Trainer with our objective, parameter groups and schedule, that evaluates and keeps the mean of the last weights."""
     import torch
+    from transformers import Trainer
 
-    counts = np.maximum(np.bincount(labels, minlength=len(LABELS)), 1)
-    weight = torch.tensor(len(labels) / (len(LABELS) * counts), dtype=torch.float32)
+    objective = Objective(labels, params)
 
-    def loss(outputs, labels, num_items_in_batch=None):
-        return torch.nn.functional.cross_entropy(outputs.logits.float(), labels, weight=weight.to(outputs.logits.device))
+    class Recipe(Trainer):
+        def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+            labels = inputs.pop("labels")
+            if return_outputs:  # an evaluation: one pass, nothing weighed or smoothed
+                outputs = model(**inputs)
+                return torch.nn.functional.cross_entropy(outputs.logits.float(), labels), outputs
+            return objective(lambda: model(**inputs).logits, labels)
 
-    return loss
+        def create_optimizer(self, model=None):
+            self.optimizer = self.optimizer or torch.optim.AdamW(parameter_groups(self.model, params), fused=True)
+            return self.optimizer
+
+        def create_scheduler(self, num_training_steps, optimizer=None):
+            factor = partial(rate_factor, steps=num_training_steps, params=params)
+            self.lr_scheduler = self.lr_scheduler or torch.optim.lr_scheduler.LambdaLR(optimizer or self.optimizer, factor)
+            return self.lr_scheduler
+
+        def evaluate(self, *arguments, **options):
+            with average.shown():
+                return super().evaluate(*arguments, **options)
+
+        def _save_checkpoint(self, model, trial):
+            with average.shown():
+                super()._save_checkpoint(model, trial)
+
+    return Recipe

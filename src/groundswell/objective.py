@@ -1,0 +1,52 @@
+"""What fine-tuning makes small: cross-entropy with its options, and the price of two answers that differ.
+
+Reads class numbers and logits, writes nothing. Label smoothing: Szegedy et al. 2016, Rethinking the Inception Architecture, section 7.
+Consistency: Liang et al. 2021, R-Drop; their weight α is twice ours, because the two cross-entropies are averaged here, not summed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from groundswell.schema import LABELS
+
+
+class Objective:
+    """The loss of a batch as ``params`` (the train section) say; class weights are those of ``labels`` (n,), all the training rows'."""
+
+    def __init__(self, labels: np.ndarray, params):
+        import torch
+
+        self.weight = torch.tensor(class_weights(labels), dtype=torch.float32) if params.class_weights == "balanced" else None
+        self.label_smoothing = params.label_smoothing
+        self.consistency = params.consistency
+
+    def __call__(self, answer: Callable, labels):
+        """A scalar tensor. ``answer()`` gives the batch's logits (n, classes), dropout and all; with consistency it is called twice."""
+        logits = answer().float()
+        if not self.consistency:
+            return self.cross_entropy(logits, labels)
+        again = answer().float()
+        fit = (self.cross_entropy(logits, labels) + self.cross_entropy(again, labels)) / 2
+        return fit + self.consistency * disagreement(logits, again)
+
+    def cross_entropy(self, logits, labels):
+        """Mean over the rows of a batch; with class weights a row counts as much as its class's weight."""
+        from torch.nn.functional import cross_entropy
+
+        weight = None if self.weight is None else self.weight.to(logits.device)
+        return cross_entropy(logits, labels, weight=weight, label_smoothing=self.label_smoothing)
+
+
+def class_weights(labels: np.ndarray) -> np.ndarray:
+    """One weight a class with which every class weighs the same, however many of ``labels`` it has; a class without rows gets a finite one."""
+    counts = np.maximum(np.bincount(labels, minlength=len(LABELS)), 1)
+    return len(labels) / (len(LABELS) * counts)
+
+
+def disagreement(one, other):
+    """Mean over the rows of the symmetric Kullback-Leibler divergence ½ (KL(p‖q) + KL(q‖p)) of two logits (n, classes), in nats; a scalar tensor."""
+    one, other = one.log_softmax(dim=-1), other.log_softmax(dim=-1)
+    return ((one.exp() - other.exp()) * (one - other)).sum(dim=-1).mean() / 2

@@ -1,0 +1,57 @@
+"""The objective is the loss that its papers describe, number for number."""
+
+import numpy as np
+import pytest
+
+from groundswell.config import TrainParams
+from groundswell.objective import Objective, class_weights, disagreement
+
+pytestmark = pytest.mark.slow  # torch
+
+LABELS = np.array([0] * 8 + [1] * 2 + [2] * 2)
+
+
+def logits(seed):
+    import torch
+
+    return torch.randn((len(LABELS), 3), generator=torch.Generator().manual_seed(seed))
+
+
+def loss(answers, **options):
+    import torch
+
+    answers = iter(answers)
+    return Objective(LABELS, TrainParams(**options))(lambda: next(answers), torch.tensor(LABELS)).item()
+
+
+def log_softmax(values):
+    return values - np.log(np.exp(values).sum(axis=1, keepdims=True))
+
+
+def test_by_itself_it_is_cross_entropy():
+    said = log_softmax(logits(0).double().numpy())
+    assert loss([logits(0)]) == pytest.approx(-said[np.arange(len(LABELS)), LABELS].mean(), abs=1e-6)
+
+
+def test_balanced_classes_weigh_the_same():
+    said = log_softmax(logits(0).double().numpy())
+    each = -said[np.arange(len(LABELS)), LABELS]
+    assert loss([logits(0)], class_weights="balanced") == pytest.approx(np.mean([each[place == LABELS].mean() for place in range(3)]), abs=1e-6)
+    assert class_weights(np.array([0, 0, 2]))[[0, 2]].tolist() == [0.5, 1.0]
+    assert np.isfinite(class_weights(np.array([0, 0]))).all()
+
+
+def test_smoothing_gives_every_label_its_share():
+    said = log_softmax(logits(0).double().numpy())
+    wanted = np.full((len(LABELS), 3), 0.3 / 3)
+    wanted[np.arange(len(LABELS)), LABELS] += 0.7
+    assert loss([logits(0)], label_smoothing=0.3) == pytest.approx(-(wanted * said).sum(axis=1).mean(), abs=1e-6)
+
+
+def test_consistency_is_the_symmetric_divergence_of_two_passes():
+    one, other = (np.exp(log_softmax(logits(seed).double().numpy())) for seed in (0, 1))
+    apart = ((one * np.log(one / other)).sum(axis=1) + (other * np.log(other / one)).sum(axis=1)).mean() / 2
+    assert disagreement(logits(0), logits(1)).item() == pytest.approx(apart, abs=1e-6)
+    plain = (loss([logits(0)]) + loss([logits(1)])) / 2
+    assert loss([logits(0), logits(1)], consistency=2.0) == pytest.approx(plain + 2 * apart, abs=1e-5)
+    assert loss([logits(0), logits(0)], consistency=2.0) == pytest.approx(loss([logits(0)]), abs=1e-6)
