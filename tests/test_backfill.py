@@ -64,6 +64,15 @@ def test_what_is_there_is_not_needed_unless_asked_for_again(settings):
     assert planned(settings, "steam")["needed"] == []
 
 
+def test_every_app_community_and_tag_is_a_query_with_pages_of_its_own(settings):
+    put(settings, "steam", {f"2026-09-{day}": 300 for day in range(20, 30)})
+    one = planned(settings, "steam")["requests"]
+    topic = TOPIC.model_copy(update={"steam": SteamTopic(app_ids=[730, 570, 440, 10, 20, 30])})
+    params = Params(topic="games", topics={"games": topic})
+    assert one == 10 * 3
+    assert plan("steam", "games", DAYS, settings=settings, params=params, now=NOW)["requests"] == 10 * 6, "few posts an app: a page each"
+
+
 def test_money_is_estimated_at_most_and_a_budget_is_hard(settings):
     put(settings, "x", {f"2026-09-{day}": 100 * (1 + day % 2) for day in range(20, 30)})
     found = planned(settings, "x", budget=11)

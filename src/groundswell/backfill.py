@@ -140,24 +140,26 @@ def _estimate(network: Source, params: Params, needed: list[Window], posts: tupl
 
 
 def _requests(network: Source, params: Params, window: Window, posts: float, now: datetime) -> int:
-    """Pages of one window: from now down to its start for a walk back; twice for what must be cut in halves below a cap."""
+    """Pages of one window, shared evenly by its queries: from now down to its start for a walk back; more for what is cut in halves below a cap."""
     if network.is_file:
         return 0
     if network.reads == "walk back":
         posts *= max(1.0, (now - window.start) / (window.end - window.start))
+    posts /= network.queries
     pages = math.ceil(posts / min(network.page_size or params.collect.page_size, params.collect.page_size))
     if network.query_cap and posts > network.query_cap:
         pages += 2 * math.ceil(posts / network.query_cap)
-    return max(1, pages)
+    return network.queries * max(1, pages)
 
 
 def _warning(network: Source, needed: list[Window], posts: float, now: datetime) -> str:
     if network.reads != "walk back" or not network.query_cap or not needed or not posts:
         return ""
-    reached = network.query_cap / posts
+    reached = network.query_cap * network.queries / posts
     if (now - needed[0].start) / (needed[0].end - needed[0].start) <= reached:
         return ""
-    return f"{network.name} shows its latest {network.query_cap:,} posts, about {reached:.0f} windows: older ones will be refused, not cut short"
+    shown = f"its latest {network.query_cap:,} posts" + f" of each of {network.queries} listings" * (network.queries > 1)
+    return f"{network.name} shows {shown}, about {reached:.0f} windows: older ones will be refused, not cut short"
 
 
 def _require_affordable(report: dict, network: Source, budget: float | None) -> None:

@@ -123,6 +123,8 @@ class Source:
     """The most posts that one request brings; None: no pages."""
     query_cap: int | None = None
     """The most posts that one query brings on all its pages; None: no such cap."""
+    queries: int = 1
+    """How many queries a window takes, each with pages of its own: so many as a topic's section names apps, communities, tags (`varies`)."""
     requests_per_minute: float | None = None
     """What the platform allows, as far as it is known."""
     usd_per_post: float = 0.0

@@ -190,4 +190,5 @@ SOURCE = Source(
     page_size=POSTS_PER_PAGE,
     needs=("lemmy_url",),
     gone=gone,
+    varies=lambda section: {"queries": len(set(section.communities))},
 )

@@ -47,10 +47,15 @@ class MastodonTopic(Section):
     tags: list[str] = Field(min_length=1)
 
 
+def _tags(section: MastodonTopic) -> list[str]:
+    """The section's tags as the instance writes them, each once."""
+    return list(dict.fromkeys(tag.strip().lstrip("#").lower() for tag in section.tags))
+
+
 def posts(reading: Reading) -> Iterator[Found]:
     """Statuses of ``[start, end)`` under any of the tags; `SourceError` for an instance whose answers are none of Mastodon's."""
     of_other_tags: set[str] = set()
-    for tag in dict.fromkeys(tag.strip().lstrip("#").lower() for tag in reading.section.tags):
+    for tag in _tags(reading.section):
         of_this_tag = set()
         for status in _walk(reading, tag):
             found = _found(status, reading)
@@ -215,4 +220,5 @@ SOURCE = Source(
     requests_per_minute=60,
     needs=("mastodon_url",),
     gone=gone,
+    varies=lambda section: {"queries": len(_tags(section))},
 )

@@ -250,4 +250,5 @@ SOURCE = Source(
     requests_per_minute=100,
     needs=("reddit_url", "reddit_token_url", "reddit_client_id", "reddit_client_secret", "reddit_user_agent"),
     gone=gone,
+    varies=lambda section: {"queries": len(section.listings)},
 )

@@ -128,5 +128,12 @@ def _fault(review) -> tuple[str | None, datetime | None]:
 
 
 SOURCE = Source(
-    name="steam", version=1, section=SteamTopic, posts=posts, author_paths=("author.steamid",), page_size=REVIEWS_PER_PAGE, requests_per_minute=30
+    name="steam",
+    version=1,
+    section=SteamTopic,
+    posts=posts,
+    author_paths=("author.steamid",),
+    page_size=REVIEWS_PER_PAGE,
+    requests_per_minute=30,
+    varies=lambda section: {"queries": len(section.app_ids)},
 )
