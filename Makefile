@@ -10,7 +10,7 @@ UV_OPTIONS = --quiet --compile-bytecode $(if $(FIND_LINKS),--find-links $(firstw
 
 help: ## This list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
-	@ls benchmarks/*.py 2>/dev/null | sed -nE 's|benchmarks/(.*)\.py|\1|p' | grep -vE "harness|load" | sed 's/^/  make bench-/'
+	@ls benchmarks/*.py 2>/dev/null | sed -nE 's|benchmarks/(.*)\.py|\1|p' | grep -vE "harness|load|corpora|learners" | sed 's/^/  make bench-/'
 
 demo: install ## The whole loop once, through Airflow: collect 14 days, retrain, judge, promote, serve.
 	@$(BIN)/groundswell demo

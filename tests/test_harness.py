@@ -55,7 +55,8 @@ def test_commit_is_the_checkouts():
 
 
 def test_every_benchmark_ends_through_the_harness():
-    scripts = [path for path in (PROJECT / "benchmarks").glob("*.py") if path.name not in ("harness.py", "load.py", "__init__.py")]
+    parts = ("harness.py", "load.py", "corpora.py", "learners.py", "__init__.py")
+    scripts = [path for path in (PROJECT / "benchmarks").glob("*.py") if path.name not in parts]
     for script in scripts:
         code = script.read_text(encoding="utf-8")
         assert f'finish("{script.stem}"' in code, f"{script.name}: write results/{script.stem}.json and exit by harness.finish"

@@ -1,0 +1,153 @@
+"""What the benchmarks of quality let learn: the platform's network and its linear baseline, and how their answers are measured.
+
+Reads and writes answers (probabilities, never texts) under ``var/benchmarks``, one file a training, so that what a kill leaves is
+found again. Another row, parameter, seed or line of the code that trains makes another file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from corpora import digest
+from harness import PROJECT
+
+from groundswell.approaches import Labelled
+from groundswell.approaches.base import held_out
+from groundswell.config import Params, TrainParams
+from groundswell.metrics import measure, resamples
+from groundswell.predictor import softmax
+from groundswell.schema import LABELS
+
+KEPT = PROJECT / "var" / "benchmarks"
+STOP_SHARE = 0.05
+"""Of the rows to learn from, so many choose the evaluation whose weights are kept. What judges is never asked."""
+MEASURES = ("macro_recall", "macro_f1", "accuracy")
+SAMPLES = 2000
+_CODE = ("finetune", "objective", "recipe", "batches", "optimiser", "encoder", "quantise", "text")
+
+log = logging.getLogger(__name__)
+
+
+def shipped() -> TrainParams:
+    """The train section as params.yaml has it."""
+    import yaml
+
+    return Params.model_validate(yaml.safe_load((PROJECT / "params.yaml").read_text(encoding="utf-8"))).train
+
+
+def network(learn: Labelled, texts: Sequence[str], params: TrainParams, precisions: Sequence[str] = ("int8",)) -> dict:
+    """What a DistilBERT fine-tuned on ``learn`` says to ``texts``: precision (int8, fp32, torch) → probabilities (n, 3); ``seconds`` of training.
+
+    A `STOP_SHARE` of ``learn``, whole groups, is held out to stop by.
+    """
+    asked = Labelled(list(texts), np.zeros(len(texts), dtype=int), [""] * len(texts))
+    told = f"{digest(learn, asked)} {params.model_dump_json()} {sorted(precisions)} {_code()}"
+    return kept(f"network-{hashlib.sha256(told.encode()).hexdigest()[:16]}", lambda: _network(learn, texts, params, precisions))
+
+
+def baseline(learn: Labelled, texts: Sequence[str], seed: int = 1) -> np.ndarray:
+    """What the platform's floor, TF-IDF and logistic regression, says to ``texts``."""
+    from groundswell.baseline import fit
+
+    return fit(learn.texts, learn.labels, seed=seed).predict(texts)
+
+
+def linear_rows(learn: Labelled, texts: Sequence[str]) -> dict[str, np.ndarray]:
+    """Name → answers of the linear models."""
+    return {"TF-IDF and logistic regression (the baseline)": baseline(learn, texts)}
+
+
+def kept(name: str, make: Callable[[], dict]) -> dict:
+    """What ``make`` gave (arrays and numbers) when it was called for ``name`` before, here or in a run that was killed later."""
+    path = KEPT / f"{name}.npz"
+    if not path.exists():
+        made = make()
+        KEPT.mkdir(parents=True, exist_ok=True)
+        beside = path.with_suffix(".part.npz")
+        np.savez(beside, **made)
+        os.replace(beside, path)
+    with np.load(path, allow_pickle=False) as arrays:
+        return {key: arrays[key] if arrays[key].ndim else arrays[key].item() for key in arrays.files}
+
+
+def summary(labels: np.ndarray, answers: Sequence[np.ndarray]) -> dict:
+    """Measure → {"mean", "low", "high"} over ``answers``, one array (n, 3) a seed: the mean of the seeds, 95 % by resampled rows (Efron 1979)."""
+    points = [measure(labels, said) for said in answers]
+    drawn: dict[str, list] = {name: [] for name in MEASURES}
+    for weights in resamples(len(labels), SAMPLES, seed=1):
+        each = [measure(labels, said, weights=weights) for said in answers]
+        for name in MEASURES:
+            drawn[name].append(np.mean([one[name] for one in each], axis=0))
+    found = {}
+    for name in MEASURES:
+        low, high = np.percentile(np.concatenate(drawn[name]), [2.5, 97.5])
+        by_seed = [float(point[name][0]) for point in points]
+        found[name] = {"mean": round(float(np.mean(by_seed)), 4), "low": round(float(low), 4), "high": round(float(high), 4)}
+        found[name]["by_seed"] = [round(value, 4) for value in by_seed]
+    return found
+
+
+def difference(labels: np.ndarray, one: Sequence[np.ndarray], other: Sequence[np.ndarray], name: str = "macro_recall") -> dict:
+    """{"estimate", "low", "high"}: measure ``name`` of ``one``'s seeds' mean less ``other``'s, on the same resampled rows."""
+
+    def mean(answers, weights=None):
+        return np.mean([measure(labels, said, weights=weights)[name] for said in answers], axis=0)
+
+    draws = [mean(one, weights) - mean(other, weights) for weights in resamples(len(labels), SAMPLES, seed=1)]
+    low, high = np.percentile(np.concatenate(draws), [2.5, 97.5])
+    return {"estimate": round(float((mean(one) - mean(other))[0]), 4), "low": round(float(low), 4), "high": round(float(high), 4)}
+
+
+def speaks() -> None:
+    """Progress to standard error: lines with counts and seconds, no text."""
+    logging.basicConfig(level="INFO", format="%(asctime)s %(message)s", stream=sys.stderr)
+
+
+def _network(learn: Labelled, texts: Sequence[str], params: TrainParams, precisions: Sequence[str]) -> dict:
+    from groundswell.encoder import load_classifier, load_tokenizer
+    from groundswell.finetune import Tokenised, finetune, prepare_torch
+
+    prepare_torch(params)
+    rest, stop = held_out(learn, STOP_SHARE, seed=1)
+    tokenizer, model = load_tokenizer(params.base), load_classifier(params.base)
+    rows = [Tokenised(tokenizer(part.texts, truncation=True, max_length=params.max_length)["input_ids"], part.labels) for part in (rest, stop)]
+    with tempfile.TemporaryDirectory() as scratch:
+        begun = time.monotonic()
+        finetune(model, tokenizer, *rows, params=params, folder=Path(scratch), observe=lambda step, numbers: None)
+        seconds = time.monotonic() - begun
+        log.info("%d rows learnt in %.0f s", len(rest), seconds)
+        return {**answers(model, tokenizer, texts, params, precisions), "seconds": seconds}
+
+
+def answers(model, tokenizer, texts: Sequence[str], params: TrainParams, precisions: Sequence[str]) -> dict[str, np.ndarray]:
+    """Precision → probabilities (n, 3) of ``texts``: int8 and fp32 through the serving code's networks, torch by the model itself."""
+    from groundswell.export import tokenizer_file, torch_probabilities, write_networks
+    from groundswell.predictor import Predictor
+
+    config = {"labels": LABELS, "max_length": params.max_length, "temperature": 1.0}
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        write_networks(model, Path(folder))
+        tokenizer_file(tokenizer, Path(folder) / "tokenizer.json")
+        for precision in precisions:
+            if precision == "torch":
+                order = sorted(range(len(texts)), key=lambda at: len(texts[at]))  # torch is slow enough without padding
+                said = torch_probabilities(model, tokenizer, [texts[at] for at in order], 1.0, params.max_length)
+                found[precision] = said[np.argsort(order)]
+            else:
+                found[precision] = softmax(Predictor(Path(folder), config, precision=precision).logits(texts))
+    return found
+
+
+def _code() -> str:
+    """The sha256 of the modules that training goes through."""
+    files = [PROJECT / "src" / "groundswell" / f"{name}.py" for name in _CODE]
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files if path.exists())).hexdigest()[:16]

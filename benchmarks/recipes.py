@@ -1,0 +1,100 @@
+"""What each option of fine-tuning buys on TweetEval's tweets: recipes side by side, on a part of train that none of them learns from.
+
+``make bench-recipes``, or ``python benchmarks/recipes.py [PATH] [--rows 12000] [--judged 4000] [--seeds 1] [--only plain,cosine]``.
+All choices are made here; ``tweeteval.py`` then looks at val once. Reads tweets (`corpora.tweets`); its results are written after every
+training, and what was trained before is not trained again (`learners.kept`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+from corpora import some, tweets
+from harness import Measure, finish, shared
+from learners import difference, network, speaks, summary
+
+from groundswell.approaches.base import held_out
+from groundswell.config import TrainParams
+
+PLAIN = TrainParams(learning_rate=1e-4, batch_size=32, epochs=3)
+RECIPES: dict[str, dict] = {
+    "plain": {},
+    "balanced": {"class_weights": "balanced"},
+    "average": {"average_last": 0.5, "evaluations_per_epoch": 2},
+    "layer_decay": {"layer_decay": 0.9, "learning_rate": 1.5e-4},
+    "consistency": {"consistency": 1.0},
+    "smoothing": {"label_smoothing": 0.1},
+    "cosine": {"schedule": "cosine"},
+    "longer": {"epochs": 5},
+    "together": {"class_weights": "balanced", "average_last": 0.5, "evaluations_per_epoch": 2, "layer_decay": 0.9, "learning_rate": 1.5e-4},
+}
+"""Name → what differs from `PLAIN`."""
+
+
+def main(arguments: argparse.Namespace) -> int:
+    speaks()
+    rest, judge = held_out(tweets(arguments.path).learn, arguments.judged / 45_000, seed=2)
+    learn = some(rest, arguments.rows)
+    said: dict[str, list] = {}
+    seconds: dict[str, list] = {}
+    status = 0
+    for seed in range(1, arguments.seeds + 1):
+        for name in arguments.only:
+            params = TrainParams(**{**PLAIN.model_dump(), **RECIPES[name], "seed": seed, "threads": arguments.threads})
+            found = network(learn, judge.texts, params, ("fp32",))
+            said.setdefault(name, []).append(found["fp32"])
+            seconds.setdefault(name, []).append(found["seconds"])
+            table = rows(judge.labels, learn.labels, said, seconds)
+            facts = {"rows": len(learn), "judged": len(judge), "plain": PLAIN.model_dump(mode="json"), "recipes": table}
+            status = finish("recipes", measures(table), also=facts)
+    return status
+
+
+def rows(labels: np.ndarray, learnt: np.ndarray, said: dict[str, list], seconds: dict[str, list]) -> list[dict]:
+    """A line a recipe; "… priors" is the same network, its answers divided by the classes' shares of the rows learnt (Menon et al. 2021)."""
+    share = np.bincount(learnt, minlength=3) / len(learnt)
+    every = {}
+    for name, answers in said.items():
+        every[name] = answers
+        every[f"{name}, priors"] = [_normal(each / share) for each in answers]
+    plain = said.get("plain", [])
+    found = []
+    for name, answers in every.items():
+        recipe = name.removesuffix(", priors")
+        line = {"name": name, "options": RECIPES[recipe], "seeds": len(answers), "seconds": round(float(np.mean(seconds[recipe])))}
+        line |= summary(labels, answers)
+        if plain and name != "plain":
+            same = min(len(plain), len(answers))
+            line["against_plain"] = {measure: difference(labels, answers[:same], plain[:same], measure) for measure in ("macro_recall", "macro_f1")}
+        found.append(line)
+    return found
+
+
+def measures(table: list[dict]) -> list[Measure]:
+    return [
+        Measure(f"{line['name']}: {name}", line[name]["mean"], f"{line['seeds']} seeds") for line in table for name in ("macro_recall", "macro_f1")
+    ]
+
+
+def _normal(answers: np.ndarray) -> np.ndarray:
+    return answers / answers.sum(axis=1, keepdims=True)
+
+
+def parsed(words: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("path", nargs="?", type=Path)
+    parser.add_argument("--rows", type=int, default=12_000)
+    parser.add_argument("--judged", type=int, default=4_000)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--only", type=lambda text: text.split(","), default=list(RECIPES))
+    found = parser.parse_args(words)
+    found.path = found.path or shared("tweets", "tweets.csv")
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main(parsed()))
