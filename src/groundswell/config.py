@@ -157,6 +157,7 @@ class TrainParams(Section):
     consistency: float = Field(0.0, ge=0)  # weight of the disagreement of two passes with different dropout; above 0 a step costs two
     average_last: Share = 0.0  # the weights kept are the mean over this share of the steps, the last ones
     bf16: Literal["auto", "on", "off"] = "auto"
+    compile: Literal["auto", "on", "off"] = "auto"  # torch.compile of the network; auto: on a GPU
     threads: int = Field(0, ge=0)  # 0: as many as there are cores
     min_fp32_agreement: Share = 0.995  # label agreement of ONNX fp32 with PyTorch, on validation rows
     min_int8_agreement: Share = 0.95  # and of int8 with fp32; judge has its own bound, on test rows

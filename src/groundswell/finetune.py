@@ -1,7 +1,8 @@
-"""Fine-tuning a DistilBERT: the adapter over Hugging Face's Trainer.
+"""Fine-tuning a DistilBERT: a training loop of our own, on one processor, one GPU, or several by `accelerate launch`.
 
-Reads token ids and labels, writes checkpoints into a folder that its caller throws away, leaves the weights of the best validation
-macro-F1 in the model. The same rows, parameters, seed and number of threads give the same weights on one machine.
+Reads token ids and labels, writes the best weights so far into a folder that its caller throws away, leaves those of the best validation
+macro-F1 in the model. Refuses to go on when the loss is no number any more. The same rows, parameters, seed and number of threads give the
+same weights on one machine; several processes take the steps that one would take, each computing a part of every batch.
 """
 
 from __future__ import annotations
@@ -11,19 +12,26 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 
+from groundswell.batches import Rows, Tokenised, by_length, course
+from groundswell.errors import ModelError
 from groundswell.metrics import measure
 from groundswell.objective import Objective
 from groundswell.predictor import softmax
 from groundswell.recipe import Averaged, parameter_groups, rate_factor
 
+__all__ = ["Tokenised", "finetune", "prepare_torch", "uses_bf16", "uses_compile"]
+
 _TRACKED = ("macro_f1", "macro_recall", "accuracy", "log_loss")
 _LOGS_PER_EPOCH = 10
+_EVALUATED_AT_ONCE = 4096
+"""Word pieces, padding counted: an evaluation's batches need no memory for gradients."""
+_GPU_LENGTHS = 8
+"""On a GPU a batch's length is a multiple of it: tensor cores want that, and a compiled network sees fewer shapes."""
 
 log = logging.getLogger(__name__)
 
@@ -31,44 +39,13 @@ Observer = Callable[[int, dict[str, float]], None]
 """Is told (step, numbers) as training goes."""
 
 
-@dataclass(frozen=True)
-class Tokenised:
-    """Rows as the network reads them: token ids with the two special ones, and class numbers."""
-
-    ids: list[list[int]]
-    labels: np.ndarray
-
-    def dataset(self):
-        from datasets import Dataset
-
-        lengths = [len(row) for row in self.ids]
-        return Dataset.from_dict({"input_ids": self.ids, "labels": self.labels.tolist(), "length": lengths})
-
-
 def finetune(model, tokenizer, train: Tokenised, validation: Tokenised, *, params, folder: Path, observe: Observer) -> list[dict]:
-    """Train ``model`` in place as ``params`` (the train section) say; returns the history, one record a log or evaluation."""
-    from transformers import DataCollatorWithPadding, EarlyStoppingCallback, PrinterCallback
+    """Train ``model`` in place as ``params`` (the train section) say; returns the history, one record a log or evaluation.
 
-    steps = math.ceil(len(train.ids) / params.batch_size)
-    average = Averaged(model, params, math.ceil(steps * params.epochs))
-    callbacks = [_progress(params, steps, observe, average)]
-    if params.early_stopping_patience:
-        callbacks.append(EarlyStoppingCallback(params.early_stopping_patience))
-    trainer = _trainer(params, train.labels, average)(
-        model,
-        _arguments(params, folder, steps),
-        data_collator=DataCollatorWithPadding(tokenizer),
-        train_dataset=train.dataset(),
-        eval_dataset=validation.dataset(),
-        processing_class=tokenizer,
-        compute_metrics=_validation_metrics,
-        callbacks=callbacks,
-    )
-    trainer.remove_callback(PrinterCallback)  # it prints to standard output, which is for the report
-    trainer.train()
-    # accelerate leaves the model's forward wrapped in autocast: exported like that, the network would be bf16
-    trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False).float().cpu().eval()
-    return trainer.state.log_history
+    A record is ``{"step", "epoch"}`` with loss, learning_rate and gradient_norm since the one before, or with validation_loss (cross-entropy,
+    nothing weighed), validation_macro_f1 …. `ModelError` when the loss is no number; `DatasetError` for a split without rows.
+    """
+    return Training(model, tokenizer.pad_token_id, train, validation, params=params, folder=folder, observe=observe).run()
 
 
 def prepare_torch(params) -> dict:
@@ -94,112 +71,183 @@ def uses_bf16(params) -> bool:
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
-def _arguments(params, folder: Path, steps: int):
+def uses_compile(params) -> bool:
+    """Whether the network is compiled: as told, or by itself on a GPU (on a CPU compiling costs more than a training of minutes gains)."""
     import torch
-    from transformers import TrainingArguments
 
-    return TrainingArguments(
-        output_dir=str(folder),
-        learning_rate=params.learning_rate,
-        per_device_train_batch_size=params.batch_size,
-        per_device_eval_batch_size=64,
-        num_train_epochs=params.epochs,
-        max_grad_norm=1.0,
-        bf16=uses_bf16(params),
-        use_cpu=not torch.cuda.is_available(),
-        seed=params.seed,
-        data_seed=params.seed,
-        train_sampling_strategy="group_by_length",
-        length_column_name="length",
-        eval_strategy="epoch",
-        save_strategy="epoch",
-        save_only_model=True,
-        save_total_limit=1,
-        load_best_model_at_end=True,
-        metric_for_best_model="macro_f1",
-        greater_is_better=True,
-        logging_steps=max(1, steps // _LOGS_PER_EPOCH),
-        disable_tqdm=True,
-        report_to="none",
-        dataloader_pin_memory=False,
-    )
+    return torch.cuda.is_available() if params.compile == "auto" else params.compile == "on"
 
 
-def _progress(params, steps_per_epoch: int, observe: Observer, average: Averaged):
-    from transformers import TrainerCallback
+class Training:
+    """One training: the rows, the network, the optimiser, and how far it is."""
 
-    every = max(1, math.ceil(steps_per_epoch / params.evaluations_per_epoch))
+    def __init__(self, model, padding: int, train: Tokenised, validation: Tokenised, *, params, folder: Path, observe: Observer):
+        import torch
+        from accelerate import Accelerator
 
-    class Progress(TrainerCallback):
-        """Says how far training is, hands on its numbers, and asks for the evaluations inside an epoch."""
+        from groundswell.forward import Network
+        from groundswell.optimiser import Optimiser
 
-        def on_train_begin(self, args, state, control, **rest):
-            self.started = time.monotonic()
-            log.info("train: %d steps of %d posts, %s", state.max_steps, args.train_batch_size, "bf16" if args.bf16 else "fp32")
+        self.params, self.model, self.observe = params, model, observe
+        self.accelerator = Accelerator(cpu=not torch.cuda.is_available())
+        device = self.accelerator.device
+        model.to(device)
+        self.rows, self.validation = (Rows(part, padding=padding, device=device) for part in (train, validation))
+        self.expected = np.asarray(validation.labels)
+        self.course = course(self.rows.lengths, batch_size=params.batch_size, epochs=params.epochs, seed=params.seed)
+        self.steps = sum(map(len, self.course))
+        self.objective, self.averaged = Objective(train.labels, params), Averaged(model, params, self.steps)
+        self.best = _Best(model, folder / f"best-{self.accelerator.process_index}.safetensors")
+        dtype = torch.bfloat16 if uses_bf16(params) else torch.float32
+        self.network = Network(model, dtype=dtype, seed=params.seed + self.accelerator.process_index)
+        groups, table = parameter_groups(model, params), self.network.words.weight
+        self.optimiser = Optimiser(groups, table if device.type == "cpu" and table.requires_grad else None)
+        if uses_compile(params):
+            self.network.compile(dynamic=True)
+        self.answer = self.accelerator.prepare(self.network)
+        self.computing = lambda: torch.autocast(device.type, dtype) if dtype != torch.float32 else nullcontext()
+        self.multiple = _GPU_LENGTHS if device.type == "cuda" else 1
+        self.history: list[dict] = []
+        self.step = 0
+        self.since = _Since()
 
-        def on_step_end(self, args, state, control, **rest):
-            average.after(state.global_step)
-            within = state.global_step % steps_per_epoch
-            if within and within % every == 0:
-                control.should_evaluate = control.should_save = True
+    def run(self) -> list[dict]:
+        """Take every step, or those until it gets no better; the history."""
+        self.started, self.posts = time.monotonic(), 0
+        log.info("train: %d steps of %d posts, %s", self.steps, self.params.batch_size, "bf16" if uses_bf16(self.params) else "fp32")
+        for batches in self.course:
+            if not self._epoch(batches):
+                break
+        self.optimiser.release()
+        self.best.restore()
+        self.model.float().cpu().eval()
+        return self.history
 
-        def on_log(self, args, state, control, logs=None, **rest):
-            numbers = _numbers(logs or {})
-            if not numbers:
-                return
-            observe(state.global_step, numbers)
-            per_second = state.global_step / max(1e-9, time.monotonic() - self.started)
-            left = (state.max_steps - state.global_step) / max(1e-9, per_second)
-            said = ", ".join(f"{name} {value:.4g}" for name, value in numbers.items() if name in ("loss", "validation_loss", "validation_macro_f1"))
-            log.info(
-                "train: step %d/%d, %s, %.0f posts/s, %.0f s left", state.global_step, state.max_steps, said, per_second * args.train_batch_size, left
-            )
+    def _epoch(self, batches: list[np.ndarray]) -> bool:
+        """One pass over the rows; whether another one may make it better."""
+        logged, evaluated = (max(1, math.ceil(len(batches) / times)) for times in (_LOGS_PER_EPOCH, self.params.evaluations_per_epoch))
+        self.answer.train()
+        for number, places in enumerate(batches, start=1):
+            self.take(places)
+            if number % logged == 0 or number == len(batches):
+                self._say(self.since.numbers())
+            if (number % evaluated == 0 or number == len(batches)) and not self._evaluate():
+                return False
+        return True
 
-    return Progress()
+    def take(self, places: np.ndarray) -> None:
+        """One step: the rows at ``places``, of which this process computes its share.
+
+        Every row weighs the same, in a batch of many as in one of few: the loss is the rows' sum over ``batch_size``.
+        """
+        processes, process = self.accelerator.num_processes, self.accelerator.process_index
+        mine = places[process::processes]
+        share = len(mine) * processes / self.params.batch_size  # gradients of several processes are averaged
+        batch = self.rows.batch(mine if len(mine) else places[:1], multiple=self.multiple)
+        with self.computing():
+            loss = self.objective(self._answering(batch, places), batch.labels)
+        (loss * share).backward()
+        self._share_rows()
+        factor = rate_factor(self.step, self.steps, self.params)
+        norm = self.optimiser.step(factor)
+        self.step += 1
+        self.posts += len(places)
+        self.since.add(loss.detach(), len(mine), norm, self.params.learning_rate * factor)
+        if self.averaged.takes(self.step):
+            self.optimiser.settle()
+            self.averaged.after(self.step)
+
+    def _answering(self, batch, places: np.ndarray) -> Callable:
+        """What gives the batch's logits, as often as it is asked."""
+        rows = self.optimiser.rows
+        if rows is None:
+            return lambda: self.answer(batch.ids, batch.is_read)
+        import torch
+
+        everyones = batch.ids if self.accelerator.num_processes == 1 else self.rows.batch(places).ids
+        pieces = torch.unique(everyones)
+        leaf, at = rows.read(pieces), torch.searchsorted(pieces, batch.ids)
+        return lambda: self.answer(at, batch.is_read, leaf)
+
+    def _share_rows(self) -> None:
+        """The word pieces' gradient, which torch's own averaging over processes does not know of."""
+        if self.optimiser.rows is not None and self.accelerator.num_processes > 1:
+            self.optimiser.rows.average(self.accelerator)
+
+    def _evaluate(self) -> bool:
+        """Measure the weights as they would be kept, keep them if they are the best; False when patience is at its end."""
+        self.optimiser.settle()
+        with self.averaged.shown():
+            found = self._measured()
+            self.best.offer(found["validation_macro_f1"])
+        self._say(found)
+        self.answer.train()
+        return not self.params.early_stopping_patience or self.best.refused < self.params.early_stopping_patience
+
+    def _measured(self) -> dict[str, float]:
+        import torch
+
+        self.answer.eval()
+        logits = np.empty((len(self.validation), self.model.config.num_labels))
+        with torch.no_grad(), self.computing():
+            for places in by_length(self.validation.lengths, _EVALUATED_AT_ONCE):
+                batch = self.validation.batch(places, multiple=self.multiple)
+                logits[places] = self.network(batch.ids, batch.is_read).cpu().numpy()
+        found = measure(self.expected, softmax(logits))
+        numbers = {f"validation_{name}": float(found[name][0]) for name in _TRACKED}
+        return {"validation_loss": numbers["validation_log_loss"], **numbers}
+
+    def _say(self, numbers: dict[str, float]) -> None:
+        if not math.isfinite(numbers.get("loss", 0)):
+            raise ModelError(f"fine-tuning: the loss is {numbers['loss']} at step {self.step}: expected a number: lower train.learning_rate")
+        self.history.append({"step": self.step, "epoch": self.step * len(self.course) / self.steps, **numbers})
+        if not self.accelerator.is_main_process:
+            return
+        self.observe(self.step, numbers)
+        seconds = max(1e-9, time.monotonic() - self.started)
+        said = ", ".join(f"{name} {value:.4g}" for name, value in numbers.items() if name in ("loss", "validation_loss", "validation_macro_f1"))
+        left = (self.steps - self.step) * seconds / self.step
+        log.info("train: step %d/%d, %s, %.0f posts/s, %.0f s left", self.step, self.steps, said, self.posts / seconds, left)
 
 
-def _numbers(logs: dict) -> dict[str, float]:
-    """The Trainer's log under our names: loss, learning_rate, gradient_norm, and validation_… for what was evaluated."""
-    names = {"loss": "loss", "learning_rate": "learning_rate", "grad_norm": "gradient_norm", "eval_loss": "validation_loss"}
-    names |= {f"eval_{name}": f"validation_{name}" for name in _TRACKED}
-    return {ours: float(logs[theirs]) for theirs, ours in names.items() if theirs in logs}
+class _Since:
+    """What happened since the last log; sums stay where they were computed until somebody asks, so that a GPU is not waited for."""
+
+    def __init__(self):
+        self.loss, self.norm, self.rows, self.steps, self.rate = 0, 0, 0, 0, 0.0
+
+    def add(self, loss, rows: int, norm, rate: float) -> None:
+        self.loss, self.norm = self.loss + loss * rows, norm
+        self.rows, self.steps, self.rate = self.rows + rows, self.steps + 1, rate
+
+    def numbers(self) -> dict[str, float]:
+        """Mean loss of a row, the last norm and learning rate; and it begins again."""
+        found = {"loss": float(self.loss) / max(1, self.rows), "learning_rate": self.rate, "gradient_norm": float(self.norm)}
+        self.__init__()
+        return found
 
 
-def _validation_metrics(prediction) -> dict[str, float]:
-    found = measure(prediction.label_ids, softmax(np.asarray(prediction.predictions, dtype=np.float64)))
-    return {name: float(found[name][0]) for name in _TRACKED}
+class _Best:
+    """The weights that learn, as they were when they were best, in a file."""
 
+    def __init__(self, model, path: Path):
+        self.weights = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+        self.path, self.score, self.refused = path, -math.inf, 0
 
-def _trainer(params, labels: np.ndarray, average: Averaged):
-    """A Trainer with our objective, parameter groups and schedule, that evaluates and keeps the mean of the last weights."""
-    import torch
-    from transformers import Trainer
+    def offer(self, score: float) -> None:
+        """Keep the weights if ``score`` is better than any before."""
+        from safetensors.torch import save_file
 
-    objective = Objective(labels, params)
+        if not score > self.score:
+            self.refused += 1
+            return
+        self.score, self.refused = score, 0
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        save_file({name: weight.detach().contiguous() for name, weight in self.weights.items()}, self.path)
 
-    class Recipe(Trainer):
-        def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-            labels = inputs.pop("labels")
-            if return_outputs:  # an evaluation: one pass, nothing weighed or smoothed
-                outputs = model(**inputs)
-                return torch.nn.functional.cross_entropy(outputs.logits.float(), labels), outputs
-            return objective(lambda: model(**inputs).logits, labels)
+    def restore(self) -> None:
+        """Put the best ones back."""
+        from safetensors.torch import load_file
 
-        def create_optimizer(self, model=None):
-            self.optimizer = self.optimizer or torch.optim.AdamW(parameter_groups(self.model, params), fused=True)
-            return self.optimizer
-
-        def create_scheduler(self, num_training_steps, optimizer=None):
-            factor = partial(rate_factor, steps=num_training_steps, params=params)
-            self.lr_scheduler = self.lr_scheduler or torch.optim.lr_scheduler.LambdaLR(optimizer or self.optimizer, factor)
-            return self.lr_scheduler
-
-        def evaluate(self, *arguments, **options):
-            with average.shown():
-                return super().evaluate(*arguments, **options)
-
-        def _save_checkpoint(self, model, trial):
-            with average.shown():
-                super()._save_checkpoint(model, trial)
-
-    return Recipe
+        for name, weight in load_file(self.path).items():
+            self.weights[name].data.copy_(weight)

@@ -17,13 +17,13 @@ _DPI = 110
 
 
 def curves(history: list[dict], path: Path) -> None:
-    """Loss by step, of training and validation, and macro-F1 of validation, from the Trainer's log."""
+    """Loss by step, of training and validation, and macro-F1 of validation, from finetune's history."""
     figure, (losses, f1s) = _figure(9, 3.6, 2)
-    for name, words in (("loss", "training"), ("eval_loss", "validation")):
+    for name, words in (("loss", "training"), ("validation_loss", "validation")):
         losses.plot(*_by_step(history, name), marker="o", markersize=3, label=words)
     losses.set(title="Loss", xlabel="step")
     losses.legend()
-    f1s.plot(*_by_step(history, "eval_macro_f1"), marker="o", color=COLOURS["positive"])
+    f1s.plot(*_by_step(history, "validation_macro_f1"), marker="o", color=COLOURS["positive"])
     f1s.set(title="Macro-F1 on validation", xlabel="step")
     _save(figure, path)
 

@@ -61,22 +61,25 @@ class Averaged:
     """The mean of a model's weights over the last ``params.average_last`` of ``steps``; with 0 there is none, and nothing is kept."""
 
     def __init__(self, model, params, steps: int):
-        self.model = model
+        self.weights = [weight for weight in model.parameters() if weight.requires_grad]
         self.start = steps - math.floor(params.average_last * steps)
         self.steps = steps
         self.count = 0
         self.mean: list = []
 
+    def takes(self, step: int) -> bool:
+        """Whether the weights after ``step`` of 1 … steps go into the mean."""
+        return step > self.start and (self.steps - step) % AVERAGED_EVERY == 0
+
     def after(self, step: int) -> None:
-        """Take the weights in after ``step`` of 1 … steps, if it is one that counts."""
-        if step <= self.start or (self.steps - step) % AVERAGED_EVERY:
+        """Take the weights in after ``step``, if it is one that counts."""
+        if not self.takes(step):
             return
         self.count += 1
-        weights = self._weights()
         if not self.mean:
-            self.mean = [weight.detach().clone() for weight in weights]
+            self.mean = [weight.detach().clone() for weight in self.weights]
             return
-        for mean, weight in zip(self.mean, weights, strict=True):
+        for mean, weight in zip(self.mean, self.weights, strict=True):
             mean.lerp_(weight.detach(), 1 / self.count)
 
     @contextmanager
@@ -85,16 +88,13 @@ class Averaged:
         if not self.mean:
             yield
             return
-        own = [weight.detach().clone() for weight in self._weights()]
+        own = [weight.detach().clone() for weight in self.weights]
         self._put(self.mean)
         try:
             yield
         finally:
             self._put(own)
 
-    def _weights(self) -> list:
-        return [weight for weight in self.model.parameters() if weight.requires_grad]
-
     def _put(self, values: list) -> None:
-        for weight, value in zip(self._weights(), values, strict=True):
+        for weight, value in zip(self.weights, values, strict=True):
             weight.data.copy_(value)
