@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -88,3 +89,13 @@ def held_out(train: Labelled, share: float, seed: int) -> tuple[Labelled, Labell
     aside = [at for at, name in enumerate(train.groups) if name in taken and not added[at]]
     rest = [at for at, name in enumerate(train.groups) if name not in taken]
     return train.part(rest), train.part(aside)
+
+
+def memory_bytes(thing: object) -> int:
+    """The bytes of arrays, sparse matrices, words and numbers, and of the lists and dicts that hold them, as they lie in memory."""
+    if isinstance(thing, np.ndarray):
+        return thing.nbytes
+    if hasattr(thing, "indptr"):
+        return thing.data.nbytes + thing.indices.nbytes + thing.indptr.nbytes
+    inner = [*thing.keys(), *thing.values()] if isinstance(thing, dict) else thing if isinstance(thing, list | tuple) else ()
+    return sys.getsizeof(thing) + sum(map(memory_bytes, inner))

@@ -156,14 +156,14 @@ def _stem(word: str) -> str:
 @lru_cache(maxsize=200_000)
 def _lemma(word: str) -> str:
     """The dictionary form; a negated verb stays, since simplemma would make "be" of "isn't"."""
-    if not word.isascii() or is_negation(word):
+    if not word.isascii() or _is_negation(word):
         return word
     from simplemma import lemmatize
 
     return lemmatize(word, lang="en").lower()
 
 
-def is_negation(word: str) -> bool:
+def _is_negation(word: str) -> bool:
     """Whether a word in lower case turns what follows round."""
     return word in NEGATIONS or word.endswith("n't")
 
