@@ -13,7 +13,7 @@ import sys
 import numpy as np
 from corpora import finance, games, some, tweets
 from harness import Measure, finish, shared
-from learners import baseline, network, shipped, speaks, summary
+from learners import baseline, cells, network, page, shipped, speaks, summary
 
 from groundswell.approaches import Labelled
 from groundswell.approaches.base import held_out
@@ -31,6 +31,7 @@ def main(arguments: argparse.Namespace) -> int:
         for model, answers in said.items():
             found[model][name] = row(parts, answers)
     rows = {name: {"learnt": len(learn), "judged": len(judge)} for name, (learn, judge) in parts.items()}
+    page("domains", "One topic's model on another topic's data", sections(found, rows))
     return finish("domains", measures(found), also={"table": found, "rows": rows, "seeds": arguments.seeds})
 
 
@@ -57,6 +58,17 @@ def row(parts: dict[str, tuple[Labelled, Labelled]], answers: list[np.ndarray]) 
         found[name] = summary(judge.labels, [each[start : start + len(judge)] for each in answers])
         start += len(judge)
     return found
+
+
+def sections(found: dict, rows: dict) -> dict[str, list]:
+    told = "; ".join(f"{name}: {counts['learnt']:,} learnt, {counts['judged']:,} judged" for name, counts in rows.items())
+    return {
+        f"Macro-F1 of the {model} model. {told}.": [
+            ["learnt from", *(f"judged on {name}" for name in rows)],
+            *([learnt, *(cells(row[judged], ("macro_f1",))[0] for judged in rows)] for learnt, row in table.items()),
+        ]
+        for model, table in found.items()
+    }
 
 
 def measures(found: dict) -> list[Measure]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from corpora import digest
-from harness import PROJECT
+from harness import PROJECT, RESULTS, commit, machine
 
 from groundswell.approaches import Labelled
 from groundswell.approaches.base import held_out
@@ -104,6 +104,29 @@ def difference(labels: np.ndarray, one: Sequence[np.ndarray], other: Sequence[np
     draws = [mean(one, weights) - mean(other, weights) for weights in resamples(len(labels), SAMPLES, seed=1)]
     low, high = np.percentile(np.concatenate(draws), [2.5, 97.5])
     return {"estimate": round(float((mean(one) - mean(other))[0]), 4), "low": round(float(low), 4), "high": round(float(high), 4)}
+
+
+def page(name: str, title: str, sections: dict[str, list[Sequence[str]]]) -> None:
+    """Write ``results/<name>.md``: ``title``, and for each section its words and its table, the first row of which is the head."""
+    lines = [f"# {title}", "", f"Written by `make bench-{name}` on {machine()['processor']}, {machine()['cores']} cores, commit {commit()[:10]}."]
+    for words, (head, *rows) in sections.items():
+        lines += ["", words, "", _line(head), _line(["---"] * len(head)), *(_line(row) for row in rows)]
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / f"{name}.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def cells(row: dict, names: Sequence[str] = MEASURES) -> list[str]:
+    """A `summary` as cells of a table: mean and 95 % of each of ``names``."""
+    return [f"{row[name]['mean']:.3f} ({row[name]['low']:.3f} to {row[name]['high']:.3f})" for name in names]
+
+
+def points(apart: dict) -> str:
+    """A `difference` in points of a hundred, with its 95 %."""
+    return f"{100 * apart['estimate']:+.1f} ({100 * apart['low']:+.1f} to {100 * apart['high']:+.1f})"
+
+
+def _line(row: Sequence[str]) -> str:
+    return f"| {' | '.join(row)} |"
 
 
 def speaks() -> None:

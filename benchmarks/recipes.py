@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from corpora import some, tweets
 from harness import Measure, finish, shared
-from learners import difference, network, speaks, summary
+from learners import cells, difference, network, page, points, speaks, summary
 
 from groundswell.approaches.base import held_out
 from groundswell.config import TrainParams
@@ -49,6 +49,7 @@ def main(arguments: argparse.Namespace) -> int:
             seconds.setdefault(name, []).append(found["seconds"])
             table = rows(judge.labels, learn.labels, said, seconds)
             facts = {"rows": len(learn), "judged": len(judge), "plain": PLAIN.model_dump(mode="json"), "recipes": table}
+            page("recipes", "What each option of fine-tuning buys", sections(facts))
             status = finish("recipes", measures(table), also=facts)
     return status
 
@@ -71,6 +72,20 @@ def rows(labels: np.ndarray, learnt: np.ndarray, said: dict[str, list], seconds:
             line["against_plain"] = {measure: difference(labels, answers[:same], plain[:same], measure) for measure in ("macro_recall", "macro_f1")}
         found.append(line)
     return found
+
+
+def sections(facts: dict) -> dict[str, list]:
+    words = (
+        f"{facts['rows']:,} rows of TweetEval's train learnt, {facts['judged']:,} others of train judged. Differences in points, with 95 % of rows."
+    )
+    head = ["recipe", "options", "seeds", "seconds", "macro-recall", "macro-F1", "macro-recall less plain", "macro-F1 less plain"]
+    return {words: [head, *(_cells(line) for line in facts["recipes"])]}
+
+
+def _cells(line: dict) -> list[str]:
+    options = ", ".join(f"{name} {value}" for name, value in line["options"].items())
+    apart = [points(line["against_plain"][name]) if "against_plain" in line else "" for name in ("macro_recall", "macro_f1")]
+    return [line["name"], options, str(line["seeds"]), str(line["seconds"]), *cells(line, ("macro_recall", "macro_f1")), *apart]
 
 
 def measures(table: list[dict]) -> list[Measure]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from corpora import SIMILARITY, Pair, some, tweets
 from harness import Measure, finish, shared
-from learners import difference, linear_rows, network, shipped, speaks, summary
+from learners import cells, difference, linear_rows, network, page, points, shipped, speaks, summary
 
 PUBLISHED = {
     "TimeLMs": 0.737,
@@ -46,6 +46,7 @@ def main(arguments: argparse.Namespace) -> int:
         said.append(network(learn, pair.judge.texts, params, ("torch", "int8")))
         facts = told(pair, linear, said)
         # after every seed: a kill leaves what was done
+        page("tweeteval", "TweetEval, sentiment", sections(facts))
         status = finish("tweeteval", measures(facts, is_whole=not arguments.rows), also={**facts, "train": params.model_dump(mode="json")})
     return status
 
@@ -70,6 +71,19 @@ def told(pair: Pair, linear: dict[str, np.ndarray], said: list[dict]) -> dict:
         "published_on_test": PUBLISHED,
         "training_seconds": [round(each["seconds"]) for each in said],
     }
+
+
+def sections(facts: dict) -> dict[str, list]:
+    """The page: what was measured here, and what is published of another set of rows."""
+    rows = facts["rows"]
+    here = f"Learnt from {rows['learnt']:,} rows of train, judged on {rows['judged']:,} of {facts['judged_on']}."
+    here += f" Mean of {facts['seeds']} seed(s), 95 % of rows."
+    here += f" {rows['near_duplicates_of_train']} judged rows are near duplicates of a learnt one: without them macro-recall is"
+    here += f" {cells(facts['without_near_duplicates'])[0]}. Int8 less PyTorch: {points(facts['int8_less_torch'])} points of macro-recall;"
+    here += f" int8 less the best linear row: {points(facts['ahead_of_best_linear'])}."
+    table = [["", "macro-recall", "macro-F1", "accuracy"], *([name, *cells(row)] for name, row in facts["table"].items())]
+    published = [["published, on test (not the same rows)", "macro-recall"], *([name, f"{value:.3f}"] for name, value in PUBLISHED.items())]
+    return {here: table, "Barbieri et al. 2020, TweetEval, and its leaderboard:": published}
 
 
 def measures(facts: dict, *, is_whole: bool) -> list[Measure]:
