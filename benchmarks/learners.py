@@ -19,6 +19,7 @@ import numpy as np
 from corpora import digest
 from harness import PROJECT, RESULTS, commit, machine
 
+from groundswell import grid
 from groundswell.approaches import Labelled
 from groundswell.approaches.base import held_out
 from groundswell.config import Params, TrainParams
@@ -31,7 +32,8 @@ STOP_SHARE = 0.05
 """Of the rows to learn from, so many choose the evaluation whose weights are kept. What judges is never asked."""
 MEASURES = ("macro_recall", "macro_f1", "accuracy")
 SAMPLES = 2000
-_CODE = ("finetune", "objective", "recipe", "batches", "optimiser", "encoder", "quantise", "text")
+_CODE = ("finetune.py", "forward.py", "objective.py", "recipe.py", "batches.py", "optimiser.py", "encoder.py", "quantise.py", "text.py")
+_LINEAR_CODE = ("approaches/classical.py", "approaches/features.py", "approaches/cleaning.py")
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +51,7 @@ def network(learn: Labelled, texts: Sequence[str], params: TrainParams, precisio
     A `STOP_SHARE` of ``learn``, whole groups, is held out to stop by.
     """
     asked = Labelled(list(texts), np.zeros(len(texts), dtype=int), [""] * len(texts))
-    told = f"{digest(learn, asked)} {params.model_dump_json()} {sorted(precisions)} {_code()}"
+    told = f"{digest(learn, asked)} {params.model_dump_json()} {sorted(precisions)} {_code(_CODE)}"
     return kept(f"network-{hashlib.sha256(told.encode()).hexdigest()[:16]}", lambda: _network(learn, texts, params, precisions))
 
 
@@ -61,8 +63,27 @@ def baseline(learn: Labelled, texts: Sequence[str], seed: int = 1) -> np.ndarray
 
 
 def linear_rows(learn: Labelled, texts: Sequence[str]) -> dict[str, np.ndarray]:
-    """Name → answers of the linear models."""
-    return {"TF-IDF and logistic regression (the baseline)": baseline(learn, texts)}
+    """Name → what it says to ``texts``: the platform's baseline, and every linear model on counts of n-grams that `compare` has by default."""
+    from groundswell.config import CompareParams
+
+    rows = [row for row in CompareParams().rows if row.model in grid.LINEAR and row.features in grid.COUNTED and row.augmentation == "none"]
+    asked = Labelled(list(texts), np.zeros(len(texts), dtype=int), [""] * len(texts))
+    found = {"baseline": baseline(learn, texts)}
+    for row in rows:
+        told = f"{digest(learn, asked)} {row.model_dump_json()} {_code(_LINEAR_CODE)}"
+        name = f"{row.name}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+        found[row.name] = kept(name, lambda row=row: {"said": _linear(row, learn, texts)})["said"]
+    return found
+
+
+def _linear(row, learn: Labelled, texts: Sequence[str]) -> np.ndarray:
+    from groundswell.approaches import Surroundings, make
+
+    with tempfile.TemporaryDirectory() as scratch:
+        approach = make(row, 1, Surroundings(threads=1, train=TrainParams(), scratch=Path(scratch)))
+        approach.fit(learn)
+        log.info("%s: %d rows learnt", row.name, len(learn))
+        return approach.predict(texts)
 
 
 def kept(name: str, make: Callable[[], dict]) -> dict:
@@ -170,7 +191,7 @@ def answers(model, tokenizer, texts: Sequence[str], params: TrainParams, precisi
     return found
 
 
-def _code() -> str:
-    """The sha256 of the modules that training goes through."""
-    files = [PROJECT / "src" / "groundswell" / f"{name}.py" for name in _CODE]
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files if path.exists())).hexdigest()[:16]
+def _code(names: Sequence[str]) -> str:
+    """The sha256 of the modules that a training goes through."""
+    files = [PROJECT / "src" / "groundswell" / name for name in names]
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:16]
