@@ -25,6 +25,7 @@ STAGES = (
     "train",
     "evaluate",
     "judge",
+    "report",
     "promote",
     "verify",
     "monitor",
@@ -32,7 +33,7 @@ STAGES = (
     "takedown",
     "retain",
 )
-WITHOUT_PARAMS = ("coverage", "impact", "seal", "verify", "erase")
+WITHOUT_PARAMS = ("coverage", "impact", "seal", "verify", "erase", "report")
 HEAVY = ("torch", "transformers", "mlflow", "evidently", "great_expectations", "dvc", "sklearn", "pandas", "datasets", "airflow", "onnxruntime")
 
 

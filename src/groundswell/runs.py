@@ -49,9 +49,15 @@ def log_text(settings, run_id: str, text: str, path: str) -> None:
 
 def read_json(settings, run_id: str, path: str) -> dict | None:
     """A JSON artifact of a run, or None when the run has none under ``path``."""
+    text = read_text(settings, run_id, path)
+    return None if text is None else json.loads(text)
+
+
+def read_text(settings, run_id: str, path: str) -> str | None:
+    """A text artifact of a run, or None when the run has none under ``path``."""
     with tracking.registry_errors(settings), tempfile.TemporaryDirectory(prefix="groundswell-run-") as box:
         mlflow_client = tracking.client(settings)
         folder = path.rpartition("/")[0]
         if path not in {entry.path for entry in mlflow_client.list_artifacts(run_id, folder or None)}:
             return None
-        return json.loads(Path(mlflow_client.download_artifacts(run_id, path, box)).read_text(encoding="utf-8"))
+        return Path(mlflow_client.download_artifacts(run_id, path, box)).read_text(encoding="utf-8")

@@ -18,17 +18,24 @@ _NOT_SHOWN = {"user", "http"}  # what text.normalise puts in for people and link
 _PRIOR = 500.0  # posts' worth of the whole vocabulary that stands behind every class
 
 
-def telling_words(texts: Sequence[str], classes: np.ndarray, count: int) -> dict[str, list[tuple[str, float]]]:
+def telling_words(
+    texts: Sequence[str], classes: np.ndarray, count: int, *, groups: Sequence | None = None, least: int = MIN_POSTS
+) -> dict[str, list[tuple[str, float]]]:
     """Label → its ``count`` most telling words and their z-scores, the largest first; only words that speak for the class.
+
+    A word is shown that stands in ``least`` posts, or, where ``groups`` names each post's (all of an author's are one), in ``least`` groups.
 
     z of the log-odds ratio against all other classes' posts, with the whole vocabulary as an informative Dirichlet prior (Monroe,
     Colaresi & Quinn 2008, Fightin' Words). A word counts once a post; emoji are words.
     """
     per_class = [Counter() for _ in LABELS]
-    for text, place in zip(texts, classes, strict=True):
-        per_class[place].update(set(_WORD.findall(text.casefold())) - _NOT_SHOWN)
-    whole = sum(per_class, Counter())
-    words = sorted(word for word, posts in whole.items() if posts >= MIN_POSTS)
+    wrote: dict[str, set] = {}
+    for number, (text, place) in enumerate(zip(texts, classes, strict=True)):
+        found = set(_WORD.findall(text.casefold())) - _NOT_SHOWN
+        per_class[place].update(found)
+        for word in found:
+            wrote.setdefault(word, set()).add(groups[number] if groups is not None else number)
+    words = sorted(word for word, by in wrote.items() if len(by) >= least)
     if not words:
         return {label: [] for label in LABELS}
     counts = np.array([[one[word] for word in words] for one in per_class], dtype=np.float64)

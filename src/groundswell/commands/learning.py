@@ -51,6 +51,17 @@ def judge(topic: TopicOption = None) -> None:
     tell(stage(params.topic_named(topic)[0], settings=settings, params=params.judge, now=now()))
 
 
+def report(
+    topic: TopicOption = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="The page and the slides as PDF too, by the Chromium that is installed.")] = False,
+) -> None:
+    """Write the whole report of a topic: HTML, Markdown and slides, every number read from runs and reports."""
+    settings, params = configured()
+    from groundswell.report import report as stage
+
+    tell(stage(params.topic_named(topic)[0], settings=settings, now=now(), is_pdf=pdf))
+
+
 def impact(
     day: Annotated[str | None, typer.Argument(metavar="DAY", help="A day, an hour, or a range of them (A..B).")] = None,
     window: Annotated[str | None, typer.Option("--window", help="The same, as the other stages take it.")] = None,
