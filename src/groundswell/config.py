@@ -265,6 +265,8 @@ def _usual_rows() -> list[CompareRow]:
         CompareRow(name="chars-logistic", features="char_ngrams", model="logistic"),
         CompareRow(name="words-and-chars-logistic", features="words_and_chars", model="logistic"),
         CompareRow(name="words-and-chars-svm", features="words_and_chars", model="svm"),
+        CompareRow(name="words-chars-lexicon-logistic", features="words_chars_lexicon", model="logistic"),
+        CompareRow(name="words-chars-lexicon-svm", features="words_chars_lexicon", model="svm"),
         *(
             CompareRow(name=f"tfidf-logistic-{how.replace('_', '-')}", cleaning=how, features="tfidf", model="logistic")
             for how in grid.CLEANINGS

@@ -9,8 +9,9 @@ CLEANINGS = ("none", "marks", "words", "stems", "lemmas", "few_stop_words", "sto
 """none: the normalised text. marks: links and mentions out, emoji and emoticons as words, runs of punctuation cut. words: letters only,
 lower case. stems, lemmas: of words. few_stop_words: words without a hand-picked few, negations kept; stop_words: without scikit-learn's list."""
 
-COUNTED = ("bag_of_words", "tfidf", "char_ngrams", "words_and_chars")
-"""Sparse: a number for each n-gram of the text; words_and_chars: tfidf and char_ngrams side by side."""
+COUNTED = ("bag_of_words", "tfidf", "char_ngrams", "words_and_chars", "words_chars_lexicon")
+"""Sparse: a number for each n-gram of the text; words_and_chars: tfidf and char_ngrams side by side; words_chars_lexicon: and what
+VADER says."""
 AVERAGED = ("word2vec", "fasttext", "doc2vec", "vectors", "encoder")
 """Dense: one vector a text. word2vec, fasttext, doc2vec learn on the training rows; vectors are read from a file (GloVe's or word2vec's
 format); encoder is the mean of a frozen transformer's hidden states."""

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from groundswell import grid
-from groundswell.approaches import vectors
+from groundswell.approaches import lexicon, vectors
 from groundswell.approaches.base import Surroundings, memory_bytes
 from groundswell.approaches.cleaning import words_of
 from groundswell.approaches.options import Option, Value
@@ -30,6 +30,7 @@ OPTIONS: dict[str, Mapping[str, Option]] = {
     "tfidf": {**_COUNTED, **_WORDS},
     "char_ngrams": {**_COUNTED, **_CHARS},
     "words_and_chars": {**_COUNTED, **_WORDS, **_CHARS},
+    "words_chars_lexicon": {**_COUNTED, **_WORDS, **_CHARS, "lexicon_weight": Option(2.0, above=0)},
     "word2vec": {**vectors.OPTIONS["word2vec"], **_WEIGHTING},
     "fasttext": {**vectors.OPTIONS["fasttext"], **_WEIGHTING},
     "doc2vec": vectors.OPTIONS["doc2vec"],
@@ -37,7 +38,7 @@ OPTIONS: dict[str, Mapping[str, Option]] = {
     "encoder": {},
 }
 """Features → their options. ``max_features``: of a kind of n-gram, the most frequent; ``weighting``: of a text's word vectors, by inverse document
-frequency or all alike."""
+frequency or all alike; ``lexicon_weight``: of VADER's numbers beside the n-grams', which are near 0.1."""
 
 _BATCH = 32
 
@@ -66,7 +67,7 @@ def make(name: str, options: Mapping[str, Value], seed: int, surroundings: Surro
 
 
 class Counts:
-    """Counts of n-grams of words, or TF-IDF of n-grams of words, of characters inside words, or of both side by side."""
+    """Counts of n-grams of words, or TF-IDF of n-grams of words, of characters inside words, or of both side by side, and VADER's opinion."""
 
     def __init__(self, name: str, options: Mapping[str, Value]):
         self._views = [_VIEWS[view](options) for view in _READ_BY[name]]
@@ -81,7 +82,7 @@ class Counts:
         return self._joined([view.transform(texts) for view in self._views])
 
     def size_bytes(self) -> int:
-        return sum(memory_bytes(view.vocabulary_) + memory_bytes(getattr(view, "idf_", None)) for view in self._views)
+        return sum(map(_view_bytes, self._views))
 
     @staticmethod
     def _joined(parts: list):
@@ -109,16 +110,39 @@ def _char_tfidf(options: Mapping[str, Value]):
     return TfidfVectorizer(analyzer="char_wb", ngram_range=lengths, min_df=options["min_df"], max_features=options["max_features"], sublinear_tf=True)
 
 
+class _Lexicon:
+    """What VADER says of a text, none of it negative: shares of negative and positive words, compound below and above zero."""
+
+    def __init__(self, options: Mapping[str, Value]):
+        self._weight = options["lexicon_weight"]
+
+    def fit_transform(self, texts: Sequence[str]):
+        return self.transform(texts)
+
+    def transform(self, texts: Sequence[str]):
+        from scipy.sparse import csr_matrix
+
+        negative, positive, compound = lexicon.opinions(texts).T
+        return csr_matrix(self._weight * np.column_stack([negative, positive, np.maximum(-compound, 0), np.maximum(compound, 0)]))
+
+
+def _view_bytes(view) -> int:
+    if isinstance(view, _Lexicon):
+        return lexicon.lexicon_bytes()
+    return memory_bytes(view.vocabulary_) + memory_bytes(getattr(view, "idf_", None))
+
+
 def _word_settings(options: Mapping[str, Value]) -> dict:
     return {"tokenizer": words_of, "token_pattern": None, "lowercase": False, "ngram_range": (1, options["ngram_max"])}
 
 
-_VIEWS: dict[str, Callable] = {"word counts": _word_counts, "word tfidf": _word_tfidf, "char tfidf": _char_tfidf}
+_VIEWS: dict[str, Callable] = {"word counts": _word_counts, "word tfidf": _word_tfidf, "char tfidf": _char_tfidf, "lexicon": _Lexicon}
 _READ_BY = {
     "bag_of_words": ["word counts"],
     "tfidf": ["word tfidf"],
     "char_ngrams": ["char tfidf"],
     "words_and_chars": ["word tfidf", "char tfidf"],
+    "words_chars_lexicon": ["word tfidf", "char tfidf", "lexicon"],
 }
 
 

@@ -7,6 +7,7 @@ publish, or by thresholds fitted on the training rows (``thresholds: fitted``).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -34,9 +35,6 @@ class Vader:
     """A compound score as three probabilities: the softmax of how far it is over each threshold, so that the thresholds decide."""
 
     def __init__(self, cleaning: str, options: Mapping[str, Value]):
-        from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
-
-        self._analyzer = SentimentIntensityAnalyzer()
         self._cleaning, self._is_fitted = cleaning, options["thresholds"] == "fitted"
         self._low, self._high = PUBLISHED
 
@@ -53,10 +51,28 @@ class Vader:
         return shares(self._compounds(texts), self._low, self._high)
 
     def size_bytes(self) -> int:
-        return memory_bytes([self._analyzer.lexicon, self._analyzer.emojis])
+        return lexicon_bytes()
 
     def _compounds(self, texts: Sequence[str]) -> np.ndarray:
-        return np.array([self._analyzer.polarity_scores(text)["compound"] for text in cleaned(self._cleaning, texts)], dtype=np.float64)
+        return opinions(cleaned(self._cleaning, texts))[:, 2]
+
+
+def opinions(texts: Sequence[str]) -> np.ndarray:
+    """VADER's shares of negative and positive words and its compound score for each text, float64 (n, 3)."""
+    said = map(_analyzer().polarity_scores, texts)
+    return np.array([[each["neg"], each["pos"], each["compound"]] for each in said], dtype=np.float64).reshape(len(texts), 3)
+
+
+def lexicon_bytes() -> int:
+    """What VADER keeps: its words and emoji."""
+    return memory_bytes([_analyzer().lexicon, _analyzer().emojis])
+
+
+@lru_cache(maxsize=1)
+def _analyzer():
+    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+    return SentimentIntensityAnalyzer()
 
 
 def shares(compounds: np.ndarray, low: float, high: float) -> np.ndarray:
