@@ -27,6 +27,7 @@ LIGHT = [name for name in grid.CLEANINGS if name != "stop_words"]  # that one im
         ("words", "@user It’s GREAT, isn't it? 10/10 😀 http", "it's great isn't it"),
         ("stems", "Loving the games, hated waiting", "love the game hate wait"),
         ("lemmas", "The children were running, it isn't new", "the child be run it isn't new"),
+        ("lemmas", "He went for a different moment and can't, won't or dont", "he go for a different moment and can't won't or dont"),
         ("few_stop_words", "It was not the best, but never boring", "not best but never boring"),
     ],
 )

@@ -23,16 +23,24 @@ from groundswell.schema import LABELS
 _CLASS_WEIGHT = {"class_weight": Option("balanced", choices=("balanced", "none"))}
 
 
+_BY_FEATURES = {
+    "bag_of_words": {"alpha": 1.0, "logistic": 0.2, "svm": 0.02},
+    **dict.fromkeys(("tfidf", "char_ngrams", "words_and_chars", "words_chars_lexicon"), {"alpha": 0.1, "logistic": 1.0, "svm": 0.1}),
+    **dict.fromkeys(grid.AVERAGED, {"logistic": 0.1, "svm": 0.01}),
+}
+"""The smoothing of naive Bayes, and C of logistic regression and SVM: the best on a part of the tweets' training split (docs/approaches.md)."""
+
+
 def options_of(row: CompareRow) -> dict[str, Option]:
     """Every option that ``row`` may have: those of its features and of its model."""
-    is_dense = row.features in grid.AVERAGED
-    models = {
-        "naive_bayes": {"alpha": Option(0.5, above=0), "prior": Option("uniform", choices=("uniform", "fitted"))},
-        "logistic": {"C": Option(0.1 if is_dense else 4.0, above=0), "max_iter": Option(300, least=1), **_CLASS_WEIGHT},
-        "svm": {"C": Option(0.01 if is_dense else 0.25, above=0), "max_iter": Option(2000, least=1), **_CLASS_WEIGHT},
-        "forest": {"trees": Option(300, least=1), "min_leaf": Option(2, least=1), "max_depth": Option(0, least=0), **_CLASS_WEIGHT},
+    chosen = _BY_FEATURES[row.features]
+    own = {
+        "naive_bayes": lambda: {"alpha": Option(chosen["alpha"], above=0), "prior": Option("uniform", choices=("uniform", "fitted"))},
+        "logistic": lambda: {"C": Option(chosen["logistic"], above=0), "max_iter": Option(1000, least=1), **_CLASS_WEIGHT},
+        "svm": lambda: {"C": Option(chosen["svm"], above=0), "max_iter": Option(2000, least=1), **_CLASS_WEIGHT},
+        "forest": lambda: {"trees": Option(300, least=1), "min_leaf": Option(2, least=1), "max_depth": Option(0, least=0), **_CLASS_WEIGHT},
     }
-    return {**features.OPTIONS[row.features], **models[row.model]}
+    return {**features.OPTIONS[row.features], **own[row.model]()}
 
 
 def make(row: CompareRow, seed: int, surroundings: Surroundings) -> Classical:

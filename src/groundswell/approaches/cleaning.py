@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
 from groundswell import grid
+from groundswell.approaches.near_words import is_negation
 from groundswell.errors import ParamsError, nearest
 
 _EMOJI = "\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
@@ -51,9 +52,6 @@ _EMOTICON = re.compile(_ONE_EMOTICON)
 def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
-
-NEGATIONS = _set("no not nor never none nothing nobody nowhere neither cannot without hardly barely")
-"""Words that turn others round; so do those that end in n't."""
 
 FEW_STOP_WORDS = _set(
     "a an the this that these those there here of to in on at by for from with as into onto and or is am are was were be been being has have had "
@@ -156,16 +154,11 @@ def _stem(word: str) -> str:
 @lru_cache(maxsize=200_000)
 def _lemma(word: str) -> str:
     """The dictionary form; a negated verb stays, since simplemma would make "be" of "isn't"."""
-    if not word.isascii() or _is_negation(word):
+    if not word.isascii() or is_negation(word):
         return word
     from simplemma import lemmatize
 
     return lemmatize(word, lang="en").lower()
-
-
-def _is_negation(word: str) -> bool:
-    """Whether a word in lower case turns what follows round."""
-    return word in NEGATIONS or word.endswith("n't")
 
 
 @lru_cache(maxsize=1)

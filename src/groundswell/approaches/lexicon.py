@@ -7,12 +7,12 @@ publish, or by thresholds fitted on the training rows (``thresholds: fitted``).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 
 import numpy as np
 
 from groundswell.approaches.base import Labelled, Surroundings, memory_bytes
 from groundswell.approaches.cleaning import cleaned
+from groundswell.approaches.near_words import analyser
 from groundswell.approaches.options import Option, Value, taken
 from groundswell.config import CompareRow
 from groundswell.metrics import scores
@@ -59,20 +59,13 @@ class Vader:
 
 def opinions(texts: Sequence[str]) -> np.ndarray:
     """VADER's shares of negative and positive words and its compound score for each text, float64 (n, 3)."""
-    said = map(_analyzer().polarity_scores, texts)
+    said = map(analyser().polarity_scores, texts)
     return np.array([[each["neg"], each["pos"], each["compound"]] for each in said], dtype=np.float64).reshape(len(texts), 3)
 
 
 def lexicon_bytes() -> int:
     """What VADER keeps: its words and emoji."""
-    return memory_bytes([_analyzer().lexicon, _analyzer().emojis])
-
-
-@lru_cache(maxsize=1)
-def _analyzer():
-    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
-
-    return SentimentIntensityAnalyzer()
+    return memory_bytes([analyser().lexicon, analyser().emojis])
 
 
 def shares(compounds: np.ndarray, low: float, high: float) -> np.ndarray:

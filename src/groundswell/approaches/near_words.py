@@ -18,7 +18,7 @@ NEIGHBOURS, LEAST_COSINE = 5, 0.4
 """So many of each word, no farther than that: below it they stop being of one kind ("tomorrow", "future")."""
 
 _WORD = re.compile(r"[a-z]{3,}")
-_CONTRACTION = re.compile(r"n['\u2019]?t$")
+_CONTRACTION = re.compile(r"n['\u2019]t$")
 
 
 @cache
