@@ -1,6 +1,11 @@
 """Fine-tuning: the best weights stay, it stops when it gets no better, and the same rows and seed give the same weights."""
 
+import json
 import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -133,3 +138,27 @@ def test_compiled_is_as_told_or_where_there_is_a_gpu():
     assert module.uses_compile(TrainParams(compile="on"))
     assert not module.uses_compile(TrainParams(compile="off"))
     assert module.uses_compile(TrainParams(compile="auto")) == torch.cuda.is_available()
+
+
+def test_two_processes_take_the_steps_of_one(tmp_path):
+    """By accelerate launch, gloo between them: the same weights, every row read once an epoch, and one of them speaks."""
+    from safetensors.numpy import load_file
+
+    tests = Path(__file__).parent
+    config = tests.parent / "deploy" / "accelerate.yaml"
+    launch = [sys.executable, "-m", "accelerate.commands.launch", f"--config_file={config}", "--main_process_port=0"]
+    paths = os.pathsep.join([str(tests), str(tests.parent / "src"), str(tests.parent)])
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths, "ACCELERATE_USE_CPU": "true"}
+    for started in ([sys.executable], [*launch, "--num_processes=2"]):
+        command = [*started, str(tests / "many_processes.py"), str(tmp_path)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+        assert done.returncode == 0, done.stderr[-2000:]
+    alone, first, second = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("1-0", "2-0", "2-1"))
+    assert [sorted(one + other) for one, other in zip(first["read"], second["read"], strict=True)] == [sorted(rows) for rows in alone["read"]]
+    assert sorted(sum(alone["read"][:7], [])) == list(range(200))
+    assert first["scores"] == second["scores"] == pytest.approx(alone["scores"], abs=0.02)
+    assert (first["told"], second["told"]) == (alone["told"], [])
+    wanted, found, same = (load_file(tmp_path / f"{name}.safetensors") for name in ("1-0", "2-0", "2-1"))
+    for name, weight in wanted.items():
+        assert np.array_equal(found[name], same[name]), name
+        assert np.allclose(found[name], weight, atol=2e-3), name

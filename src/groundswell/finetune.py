@@ -24,7 +24,7 @@ from groundswell.objective import Objective
 from groundswell.predictor import softmax
 from groundswell.recipe import Averaged, parameter_groups, rate_factor
 
-__all__ = ["Tokenised", "finetune", "prepare_torch", "uses_bf16", "uses_compile"]
+__all__ = ["Tokenised", "finetune", "prepare_torch", "process_number", "uses_bf16", "uses_compile"]
 
 _TRACKED = ("macro_f1", "macro_recall", "accuracy", "log_loss")
 _LOGS_PER_EPOCH = 10
@@ -58,6 +58,11 @@ def prepare_torch(params) -> dict:
     torch.set_num_threads(threads)
     torch.manual_seed(params.seed)
     return {"threads": threads, "bf16": uses_bf16(params), "cuda": torch.cuda.is_available()}
+
+
+def process_number() -> int:
+    """This process's place among those that `accelerate launch` started; 0 for the first, and for one alone."""
+    return int(os.environ.get("RANK", 0)) if int(os.environ.get("WORLD_SIZE", 1)) > 1 else 0
 
 
 def uses_bf16(params) -> bool:
@@ -108,12 +113,12 @@ class Training:
         self.computing = lambda: torch.autocast(device.type, dtype) if dtype != torch.float32 else nullcontext()
         self.multiple = _GPU_LENGTHS if device.type == "cuda" else 1
         self.history: list[dict] = []
-        self.step = 0
+        self.step, self.posts = 0, 0
         self.since = _Since()
 
     def run(self) -> list[dict]:
         """Take every step, or those until it gets no better; the history."""
-        self.started, self.posts = time.monotonic(), 0
+        self.started = time.monotonic()
         log.info("train: %d steps of %d posts, %s", self.steps, self.params.batch_size, "bf16" if uses_bf16(self.params) else "fp32")
         for batches in self.course:
             if not self._epoch(batches):

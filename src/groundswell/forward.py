@@ -20,6 +20,9 @@ class Network(torch.nn.Module):
     ``dtype`` is what layers compute in (under autocast, if it is not float32), ``seed`` that of dropout on a CPU.
     """
 
+    answered = 1
+    """Positions that the last layer answers for: the head reads the first."""
+
     def __init__(self, model: torch.nn.Module, *, dtype: torch.dtype, seed: int):
         from transformers import DistilBertForSequenceClassification
 
@@ -47,7 +50,7 @@ class Network(torch.nn.Module):
         *layers, last = self._core.distilbert.transformer.layer
         for layer in layers:
             hidden = self._layer(layer, hidden, hidden, unread[:, None, None, :])
-        hidden = self._layer(last, hidden[:, :1], hidden, unread[:, None, None, :])
+        hidden = self._layer(last, hidden[:, : self.answered], hidden, unread[:, None, None, :])
         return self._head(hidden[:, 0])
 
     def _layer(self, layer, asking, hidden, unread):

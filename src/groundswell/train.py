@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from groundswell import baseline as baselines
@@ -44,7 +45,11 @@ def train(topic: str, *, settings: Settings, params: TrainParams) -> dict:
     `DatasetError` without a usable data set, `ModelError` for a base that can't be had or exports that disagree, `RegistryError`
     when MLflow is out of reach.
     """
+    from groundswell.finetune import process_number
+
     data = _read(settings.dataset(topic))
+    if process_number():
+        return _helped(topic, data, params)
     log.info("train %s: %d rows, %d for validation, base %s", topic, len(data.train), len(data.validation), params.base)
     tags = _tags(topic, settings, data)
     name = f"{topic} {data.md5[:8]} seed {params.seed}"
@@ -53,6 +58,18 @@ def train(topic: str, *, settings: Settings, params: TrainParams) -> dict:
         write_json(report, folder / "train.json")
     write_json(report, settings.report("train", topic))
     return report
+
+
+def _helped(topic: str, data: Dataset, params: TrainParams) -> dict:
+    """What every process but the first does under accelerate launch: its share of each step, and nothing that is kept."""
+    import tempfile
+
+    from groundswell.finetune import prepare_torch, process_number
+
+    prepare_torch(params)
+    with tempfile.TemporaryDirectory(prefix="groundswell-train-") as folder:
+        _finetuned(data, Path(folder), params, lambda step, numbers: None)
+    return {"stage": "train", "topic": topic, "process": process_number()}
 
 
 def _read(folder: Path) -> Dataset:
@@ -69,7 +86,8 @@ def _train(topic: str, data: Dataset, folder: Path, run_id: str, settings: Setti
     floor = _baseline(data, folder, params)
     chosen = prepare_torch(params)
     tracking.log_json(settings, run_id, {**_environment(settings), **chosen}, "environment.json")
-    model, tokenizer, history = _finetuned(data, folder, run_id, settings, params)
+    observe = partial(tracking.log_step, settings, run_id)
+    model, tokenizer, history = _finetuned(data, folder, params, observe)
     facts = _export(model, tokenizer, data, folder / "export", run_id, topic, params)
     said = unverified_predictor(folder / "export").predict(data.validation.texts)
     measured = scores(data.validation.labels, said)
@@ -101,7 +119,7 @@ def _baseline(data: Dataset, folder: Path, params: TrainParams) -> dict:
     return found
 
 
-def _finetuned(data: Dataset, folder: Path, run_id: str, settings: Settings, params: TrainParams):
+def _finetuned(data: Dataset, folder: Path, params: TrainParams, observe):
     """(model, tokenizer, history): the checkpoints lie in a folder that is gone afterwards."""
     import shutil
 
@@ -113,15 +131,7 @@ def _finetuned(data: Dataset, folder: Path, run_id: str, settings: Settings, par
     ids = {split: _token_ids(data, split, tokenizer, params.max_length, cached) for split in ("train", "validation")}
     rows = {split: Tokenised(ids[split], getattr(data, split).labels) for split in ids}
     checkpoints = folder / "checkpoints"
-    history = finetune(
-        model,
-        tokenizer,
-        rows["train"],
-        rows["validation"],
-        params=params,
-        folder=checkpoints,
-        observe=lambda step, numbers: tracking.log_step(settings, run_id, step, numbers),
-    )
+    history = finetune(model, tokenizer, rows["train"], rows["validation"], params=params, folder=checkpoints, observe=observe)
     shutil.rmtree(checkpoints, ignore_errors=True)
     return model, tokenizer, history
 
