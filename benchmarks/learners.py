@@ -32,7 +32,7 @@ STOP_SHARE = 0.05
 """Of the rows to learn from, so many choose the evaluation whose weights are kept. What judges is never asked."""
 MEASURES = ("macro_recall", "macro_f1", "accuracy")
 SAMPLES = 2000
-_CODE = ("finetune.py", "forward.py", "objective.py", "recipe.py", "batches.py", "optimiser.py", "encoder.py", "quantise.py", "text.py")
+_CODE = ("finetune.py", "forward.py", "objective.py", "recipe.py", "batches.py", "optimiser.py", "encoder.py", "emoji.py", "quantise.py", "text.py")
 _LINEAR_CODE = ("approaches/classical.py", "approaches/features.py", "approaches/cleaning.py")
 
 log = logging.getLogger(__name__)
@@ -156,12 +156,12 @@ def speaks() -> None:
 
 
 def _network(learn: Labelled, texts: Sequence[str], params: TrainParams, precisions: Sequence[str]) -> dict:
-    from groundswell.encoder import load_classifier, load_tokenizer
+    from groundswell.encoder import load
     from groundswell.finetune import Tokenised, finetune, prepare_torch
 
     prepare_torch(params)
     rest, stop = held_out(learn, STOP_SHARE, seed=1)
-    tokenizer, model = load_tokenizer(params.base), load_classifier(params.base)
+    tokenizer, model = load(params)
     rows = [Tokenised(tokenizer(part.texts, truncation=True, max_length=params.max_length)["input_ids"], part.labels) for part in (rest, stop)]
     with tempfile.TemporaryDirectory() as scratch:
         begun = time.monotonic()

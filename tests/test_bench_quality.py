@@ -12,7 +12,7 @@ from tiny import tiny_base, tiny_rows
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import learners  # noqa: E402 - by the name that the benchmarks import it by: one module, not two
 
-from benchmarks import corpora, domains, finance, games, recipes, tweeteval  # noqa: E402
+from benchmarks import corpora, domains, emoji, finance, games, recipes, tweeteval  # noqa: E402
 from groundswell.approaches import Labelled  # noqa: E402
 from groundswell.config import TrainParams  # noqa: E402
 from groundswell.errors import CorpusError  # noqa: E402
@@ -98,6 +98,19 @@ def test_the_honest_rows_of_games_hold_nothing_that_is_judged(tmp_path):
     assert {name: len(side) for name, side in few.items()} == {"leaky": 40, "honest": 40}
     assert not judged & (set(whole["honest"].groups) | set(few["honest"].groups))
     assert judged <= set(few["leaky"].groups)
+
+
+def test_rows_with_an_emoji_judge_and_are_like_nothing_learnt(tmp_path):
+    texts = [f"{text.replace('😀', 'it')} {(number + 3) ** 9}" for number, text in enumerate(tiny_rows(30)[0])]
+    rows = [(number, "game", "Neutral", f"{text} 😡" if number % 3 == 0 else text) for number, text in enumerate(texts)]
+    path = tmp_path / "games"
+    path.mkdir()
+    write(path / "twitter_training.csv", [*rows, (0, "game", "Neutral", "another row of the first tweet")])
+    write(path / "twitter_validation.csv", rows[:1])
+    learn, judge = emoji.parts(path, rows=100)
+    assert all("😡" in text for text in judge.texts) and len(judge) == 10
+    assert not any("😡" in text for text in learn.texts)
+    assert not set(learn.groups) & set(judge.groups)
 
 
 @pytest.mark.slow

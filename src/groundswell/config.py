@@ -142,6 +142,7 @@ class PrepareParams(Section):
 
 class TrainParams(Section):
     base: str = "packaged"  # "packaged", a folder with a DistilBERT, or a hub's name for one
+    emoji: Literal["unknown", "named"] = "unknown"  # named: a word piece for each, begun from its name; unknown: all are one [UNK]
     max_length: int = Field(96, ge=8, le=512)
     learning_rate: float = Field(1e-4, gt=0)
     batch_size: int = Field(32, ge=1)

@@ -12,6 +12,7 @@ import importlib.util
 import re
 from pathlib import Path
 
+from groundswell.emoji import teach
 from groundswell.errors import ModelError
 from groundswell.files import sha256_of
 from groundswell.schema import LABELS
@@ -37,6 +38,14 @@ _LAYER_NAMES = {
 }
 _LAYER = re.compile(r"encoder\.layer\.(\d+)\.(.+)\.(weight|bias)")
 _HEAD = ("pre_classifier.", "classifier.")
+
+
+def load(params):
+    """(tokenizer, classifier) to begin a training with, as ``params`` (the train section) say: `load_tokenizer`, `load_classifier`, emoji."""
+    tokenizer, model = load_tokenizer(params.base), load_classifier(params.base)
+    if params.emoji == "named":
+        teach(tokenizer, model)
+    return tokenizer, model
 
 
 def load_classifier(base: str):

@@ -123,10 +123,10 @@ def _finetuned(data: Dataset, folder: Path, params: TrainParams, observe):
     """(model, tokenizer, history): the checkpoints lie in a folder that is gone afterwards."""
     import shutil
 
-    from groundswell.encoder import load_classifier, load_tokenizer, vocabulary_sha256
+    from groundswell.encoder import load, vocabulary_sha256
     from groundswell.finetune import Tokenised, finetune
 
-    tokenizer, model = load_tokenizer(params.base), load_classifier(params.base)
+    tokenizer, model = load(params)
     cached = data.manifest.get("vocabulary_sha256") == vocabulary_sha256(tokenizer)
     ids = {split: _token_ids(data, split, tokenizer, params.max_length, cached) for split in ("train", "validation")}
     rows = {split: Tokenised(ids[split], getattr(data, split).labels) for split in ids}
