@@ -35,9 +35,10 @@ def _box() -> Path:
 
 @cache
 def export_of(kind: str) -> Path:
-    """``good`` and ``better`` have learnt, by different seeds; ``bad`` has not."""
-    seed, steps = {"good": (0, 60), "better": (1, 60), "bad": (3, 0)}[kind]
-    return tiny_export(_box() / kind / "export", seed=seed, steps=steps)
+    """``good`` and ``better`` have learnt, by different seeds; ``bad`` has not; ``heavy`` has not either, and takes time and memory."""
+    seed, steps = {"good": (0, 60), "better": (1, 60), "bad": (3, 0), "heavy": (3, 0)}[kind]
+    size = {"layers": 4, "width": 512} if kind == "heavy" else {}
+    return tiny_export(_box() / kind / "export", seed=seed, steps=steps, **size)
 
 
 @cache
@@ -58,7 +59,15 @@ def project_with_registry(folder: Path) -> Settings:
     return Settings(project=folder, home=Path("var"), mlflow_uri="", dvc_remote="", verdict_key=VERDICT_KEY)
 
 
-def register(settings: Settings, kind: str, *, dataset_md5: str | None = None, trained_on: list[str] | None = None, champion: bool = False) -> str:
+def register(
+    settings: Settings,
+    kind: str,
+    *,
+    dataset_md5: str | None = None,
+    trained_on: list[str] | None = None,
+    champion: bool = False,
+    config: dict | None = None,
+) -> str:
     """Train nothing, but leave what train leaves: an export, a baseline that guesses, train.json, a run, a version; its number."""
     md5 = dataset_md5 or directory_md5(settings.dataset("games"))
     folder = settings.model("games")
@@ -66,7 +75,7 @@ def register(settings: Settings, kind: str, *, dataset_md5: str | None = None, t
     tags = {"topic": "games", "dataset_md5": md5, "git_commit": "c0ffee"}
     with tracking.run(settings, "games", kind, tags) as run_id:
         shutil.copytree(export_of(kind), folder / "export")
-        _change_export(folder / "export", {"run_id": run_id, "dataset_md5": md5}, trained_on or TEXTS_OF_TRAINING)
+        _change_export(folder / "export", {"run_id": run_id, "dataset_md5": md5, **(config or {})}, trained_on or TEXTS_OF_TRAINING)
         tracking.log_json(settings, run_id, json.loads((settings.dataset("games") / "manifest.json").read_text()), "dataset/manifest.json")
         source = packaging.log_model(settings, run_id, folder / "export", metrics={"validation_macro_f1": 0.5})
     version = tracking.register(settings, "games", source=source, run_id=run_id, tags=tags).version

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)
 OTHER_DATA = "1" * 32 + ".dir"
-QUICK = JudgeParams(bootstrap_samples=400, latency_texts=8, goal="no_worse", margin=0.05, max_latency_ratio=20, seed=3)
+QUICK = JudgeParams(bootstrap_samples=400, latency_texts=8, goal="no_worse", margin=0.05, max_latency_ratio=20, measured_in="process", seed=3)
 
 
 # --- the paired bootstrap ---------------------------------------------------------------------------------------------
@@ -184,6 +184,8 @@ SHAKY = SliceDifference("emoji=yes", 55, 0.5, 0.7, _difference(-0.45, 0.05))
         ),
         ({"behaviour_drop": 0.9}, PROMOTE, "-90.0% are passed against the champion"),
         ({"latency_ratio": 2.0}, HOLD, "2.00 times as long"),
+        ({"memory_ratio": 2.0}, HOLD, "2.00 times as much memory"),
+        ({"serving_refusal": "no champion"}, HOLD, "Serving refuses the challenger: no champion"),
         ({"slices": [FALLEN]}, HOLD, "emoji=yes"),
         ({"slices": [SHAKY]}, PROMOTE, "No slice is shown to fall"),
         ({"slices": [SHAKY]}, PROMOTE, "in 1 of them the rows are too few to rule it out"),

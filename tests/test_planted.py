@@ -51,7 +51,15 @@ def _difference(low: float, high: float) -> Difference:
 
 
 def _evidence(**changes) -> Evidence:
-    good = {"rows": 1000, "groups": 900, "macro_f1": 0.8, "int8_agreement": 0.99, "against_baseline": _difference(0.1, 0.2), "latency_ratio": 1.0}
+    good = {
+        "rows": 1000,
+        "groups": 900,
+        "macro_f1": 0.8,
+        "int8_agreement": 0.99,
+        "against_baseline": _difference(0.1, 0.2),
+        "latency_ratio": 1.0,
+        "memory_ratio": 1.0,
+    }
     good |= {"ece": 0.05, "log_loss": 0.6, "fp32_ece": 0.05, "fp32_log_loss": 0.6}
     against = changes.pop("against", _difference(0.01, 0.03))
     return Evidence(**good | {"measures": {"macro_f1": against}} | changes)
@@ -70,10 +78,10 @@ def decides_well(module) -> None:
     assert said(against=_difference(-0.002, 0.01)) != PROMOTE, "a gain that the rows do not show is none"
     assert said("no_worse", against=_difference(-0.011, 0.0)) != PROMOTE, "may be worse by more than the margin"
     assert said("no_worse", against=_difference(-0.009, 0.02)) == PROMOTE, "within the margin"
-    for name, bad in {"macro_f1": 0.1, "ece": 0.9, "int8_agreement": 0.1, "latency_ratio": 9.0, "log_loss": 2.0}.items():
+    for name, bad in {"macro_f1": 0.1, "ece": 0.9, "int8_agreement": 0.1, "latency_ratio": 9.0, "memory_ratio": 9.0, "log_loss": 2.0}.items():
         assert said(**{name: bad}) == HOLD, name
     assert said(rows=3) != PROMOTE and said(against_baseline=_difference(-0.2, -0.1)) == HOLD
-    for name in ("macro_f1", "ece", "int8_agreement", "latency_ratio", "log_loss", "against", "against_baseline"):
+    for name in ("macro_f1", "ece", "int8_agreement", "latency_ratio", "memory_ratio", "log_loss", "against", "against_baseline"):
         value = Difference(*[float("nan")] * 6) if name.startswith("against") else float("nan")
         with pytest.raises(JudgeRefused, match="NaN"):
             said(**{name: value})
@@ -99,6 +107,7 @@ BETTER, WORSE = "    if found.low > 0:\n        return PROMOTE", "    if found.h
         pytest.param("evidence.ece <= params.max_ece", "evidence.ece >= params.max_ece", id="bound flipped"),
         pytest.param("evidence.int8_agreement >= params", "evidence.int8_agreement <= params", id="agreement flipped"),
         pytest.param("evidence.latency_ratio <= params", "evidence.latency_ratio >= params", id="latency flipped"),
+        pytest.param("evidence.memory_ratio <= params", "evidence.memory_ratio >= params", id="memory flipped"),
         pytest.param("evidence.log_loss - evidence.fp32_log_loss", "evidence.fp32_log_loss - evidence.log_loss", id="log-loss flipped"),
         pytest.param("evidence.rows < params.min_rows", "evidence.rows > params.min_rows", id="rows flipped"),
     ],

@@ -40,8 +40,8 @@ def tiny_rows(count: int, seed: int = 0) -> tuple[list[str], np.ndarray]:
     return texts, np.array(labels)
 
 
-def tiny_model(seed: int = 0, *, layers: int = 1, steps: int = 0):
-    """(DistilBertForSequenceClassification, tokenizer), width 32."""
+def tiny_model(seed: int = 0, *, layers: int = 1, steps: int = 0, width: int = 32):
+    """(DistilBertForSequenceClassification, tokenizer)."""
     import torch
     from transformers import DistilBertConfig, DistilBertForSequenceClassification
 
@@ -50,7 +50,8 @@ def tiny_model(seed: int = 0, *, layers: int = 1, steps: int = 0):
     torch.set_num_threads(1)  # more gain nothing at this width, and starve each other on a busy machine
     torch.manual_seed(seed)
     names = {"id2label": dict(enumerate(LABELS)), "label2id": {label: place for place, label in enumerate(LABELS)}}
-    config = DistilBertConfig(dim=32, n_layers=layers, n_heads=2, hidden_dim=64, max_position_embeddings=128, attn_implementation="eager", **names)
+    sizes = {"dim": width, "n_layers": layers, "n_heads": 2, "hidden_dim": 2 * width, "max_position_embeddings": 128}
+    config = DistilBertConfig(**sizes, attn_implementation="eager", **names)
     model, tokenizer = DistilBertForSequenceClassification(config), load_tokenizer(PACKAGED)
     with torch.no_grad():  # a fresh head says 1/3 to everything: spread it, so that answers differ from text to text
         model.classifier.weight.mul_(30)
@@ -73,12 +74,22 @@ def _teach(model, tokenizer, seed: int, steps: int) -> None:
         optimizer.step()
 
 
-def tiny_export(folder: Path, *, seed: int = 0, steps: int = 60, run_id: str = "0" * 32, topic: str = "games", config: dict | None = None) -> Path:
+def tiny_export(
+    folder: Path,
+    *,
+    seed: int = 0,
+    steps: int = 60,
+    run_id: str = "0" * 32,
+    topic: str = "games",
+    config: dict | None = None,
+    layers: int = 1,
+    width: int = 32,
+) -> Path:
     """A whole export folder at ``folder`` (made), as `groundswell.export` writes it; returns it."""
     from groundswell.export import export, finish
 
     folder.mkdir(parents=True, exist_ok=True)
-    model, tokenizer = tiny_model(seed, steps=steps)
+    model, tokenizer = tiny_model(seed, layers=layers, steps=steps, width=width)
     facts = {
         "labels": list(LABELS),
         "max_length": 96,

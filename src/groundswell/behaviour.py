@@ -2,27 +2,35 @@
 
 In the manner of CheckList (Ribeiro, Wu, Guestrin and Singh 2020): minimum functionality (the label is known), invariance (a change that
 means nothing changes no label), direction (a change that means something moves the probability the right way, or does not move it much
-the wrong way). English only so far. Reads and writes nothing; the cases are the same each time. Refuses no model: it reports.
+the wrong way). English always, of templates; Spanish, German, French and Portuguese (`phrasebook`) where a topic speaks them. Reads and
+writes nothing; the cases are the same each time. Refuses no model: it reports.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from groundswell.language import primary
+from groundswell.phrasebook import PHRASES
 from groundswell.schema import LABELS
 
 NEGATIVE, NEUTRAL, POSITIVE = range(len(LABELS))
 SLACK = 0.05
 """So far P(positive) - P(negative) may move the wrong way before a direction counts as missed."""
 
+SPOKEN_SHARE = 0.05
+"""Of a topic's rows, so many in a language make it one of the topic's."""
+
 _THINGS = ("game", "film", "phone", "album", "restaurant", "update")
 _GOOD = ("great", "wonderful", "excellent", "beautiful", "good")
 _BAD = ("awful", "terrible", "horrible", "ugly", "bad")
 _FACTS = ("The {} was announced on Monday.", "The {} is listed in the table.", "The {} has a number and a date.", "They opened the {} at nine.")
 _NAMES = (("Anna", "Fatima"), ("John", "Rahul"), ("Maria", "Ingrid"), ("David", "Kwame"), ("Emma", "Yuki"))
+_EMOJI = (("😍", POSITIVE), ("🎉", POSITIVE), ("😡", NEGATIVE), ("💔", NEGATIVE), ("👎", NEGATIVE))
 _VERY = ("very", "really", "extremely", "so", "absolutely")
 
 
@@ -38,6 +46,12 @@ class Case:
     kind: str
     texts: tuple[str, ...]
     expected: int | None = None
+    language: str = "en"
+
+    @property
+    def name(self) -> str:
+        """What it is told under: the capability, and the language where that is not English."""
+        return self.capability if self.language == "en" else f"{self.capability} ({self.language})"
 
     def is_passed(self, answers: np.ndarray) -> bool:
         """Whether ``answers`` (texts, 3) to its texts are as they should be."""
@@ -49,25 +63,55 @@ class Case:
         return bool(after >= before - SLACK if self.expected == POSITIVE else after <= before + SLACK)
 
 
-def cases() -> list[Case]:
-    """Every case of the suite, in order."""
-    return [*_vocabulary(), *_neutral(), *_negation(), *_emoji(), *_typos(), *_names(), *_intensifiers()]
+def cases(languages: Iterable[str] = ()) -> list[Case]:
+    """Every case of the suite, in order: English, then those of ``languages`` (ISO 639-1) that the phrasebook has."""
+    english = [*_vocabulary(), *_neutral(), *_negation(), *_emoji(), *_typos(), *_names(), *_intensifiers()]
+    return english + [case for language in PHRASES if language in set(languages) for case in _of_phrases(language)]
 
 
-def passed(predict: Callable[[Sequence[str]], np.ndarray]) -> dict[str, dict]:
-    """Capability → ``{"kind", "cases", "passed"}``, and ``all`` of them; ``predict`` gives probabilities (n, 3) for n texts."""
-    suite = cases()
+def spoken(said: Sequence[str | None], asked: Iterable[str] = ()) -> list[str]:
+    """The languages of a topic, by ISO 639-1: those ``asked`` for, else those of at least `SPOKEN_SHARE` of its rows, of which ``said`` has
+    the language each (BCP 47, or None)."""
+    if wanted := sorted({primary(language) for language in asked}):
+        return wanted
+    counts = Counter(primary(language) for language in said if language)
+    return sorted(language for language, count in counts.items() if count >= SPOKEN_SHARE * len(said))
+
+
+def passed(predict: Callable[[Sequence[str]], np.ndarray], languages: Iterable[str] = ()) -> dict[str, dict]:
+    """`Case.name` → ``{"kind", "language", "capability", "cases", "passed"}``, and ``all`` of them; ``predict`` gives (n, 3) for n texts."""
+    suite = cases(languages)
     answers = predict([text for case in suite for text in case.texts])
     found: dict[str, dict] = {}
     start = 0
     for case in suite:
         is_passed = case.is_passed(answers[start : start + len(case.texts)])
         start += len(case.texts)
-        line = found.setdefault(case.capability, {"kind": case.kind, "cases": 0, "passed": 0})
+        about = {"kind": case.kind, "language": case.language, "capability": case.capability}
+        line = found.setdefault(case.name, {**about, "cases": 0, "passed": 0})
         line["cases"] += 1
         line["passed"] += int(is_passed)
     found["all"] = {"kind": "all", **{name: sum(line[name] for line in found.values()) for name in ("cases", "passed")}}
     return found
+
+
+def _of_phrases(language: str) -> Iterator[Case]:
+    """The cases of a language of the phrasebook, by the same capabilities as in English."""
+    phrases, functionality = PHRASES[language], "minimum functionality"
+    labelled = {"vocabulary": ((phrases.good, POSITIVE), (phrases.bad, NEGATIVE)), "neutral statements": ((phrases.facts, NEUTRAL),)}
+    labelled["negation"] = ((phrases.not_good, NEGATIVE),)
+    for capability, groups in labelled.items():
+        for texts, label in groups:
+            for text in texts:
+                yield Case(capability, functionality, (text,), label, language)
+    moved = [("negation of the bad", pair, POSITIVE) for pair in phrases.not_bad]
+    moved += [("emoji", (opening, f"{opening} {emoji}"), label) for opening in phrases.openings for emoji, label in _EMOJI]
+    moved += [("intensifiers", pair, label) for pairs, label in ((phrases.better, POSITIVE), (phrases.worse, NEGATIVE)) for pair in pairs]
+    for capability, pair, label in moved:
+        yield Case(capability, "direction", pair, label, language)
+    for capability, pairs in (("typos", phrases.typos), ("names", phrases.names)):
+        for pair in pairs:
+            yield Case(capability, "invariance", pair, None, language)
 
 
 def _judgements() -> Iterator[tuple[str, str, int]]:
@@ -98,7 +142,7 @@ def _negation() -> Iterator[Case]:
 
 def _emoji() -> Iterator[Case]:
     for thing in _THINGS:
-        for emoji, label in (("😍", POSITIVE), ("🎉", POSITIVE), ("😡", NEGATIVE), ("💔", NEGATIVE), ("👎", NEGATIVE)):
+        for emoji, label in _EMOJI:
             yield Case("emoji", "direction", (f"So this is the {thing}", f"So this is the {thing} {emoji}"), label)
 
 

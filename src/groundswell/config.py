@@ -86,6 +86,8 @@ class CollectParams(Section):
     longest_wait_seconds: float = Field(60, gt=0)
     recollect_days: list[Annotated[int, Field(ge=1)]] = [1, 3]
     """So many days after its first collection a day is collected again, for late posts, edits and deletions."""
+    watch_minutes: int = Field(30, ge=1)
+    """How often the DAG watch reads what shows its latest posts only; less than such a feed takes to turn over."""
 
 
 class AnnotateParams(Section):
@@ -185,7 +187,10 @@ class JudgeParams(Section):
     max_int8_log_loss_rise: float = Field(0.05, ge=0)  # of int8 over fp32, in nats a row
     max_behaviour_drop: Share = 1.0
     """Of the behavioural cases that the champion passes, how large a share a challenger may pass fewer; 1: reported, and no gate."""
+    measured_in: Literal["serving", "process"] = "serving"
+    """Where latency and memory are measured: in serving processes that are started for it, or (latency only) in the judge's own."""
     max_latency_ratio: float = Field(1.5, gt=0)
+    max_memory_ratio: float = Field(1.5, gt=0)  # of the serving process's resident memory, over the champion's
     min_rows: int = Field(50, ge=1)
     """With fewer test rows that neither model was trained on, the verdict is INCONCLUSIVE."""
     latency_texts: int = Field(64, ge=8)  # answered by both in turn, one at a time
@@ -407,6 +412,8 @@ class Settings(BaseSettings):
     """The API key that our own commands show to serving; empty: none, for a serving that asks for none."""
     serving_keys_file: str = ""
     """Serving's API keys, which `keys` changes; left out: ``serving/keys.json`` under home."""
+    serving_python: str = ""
+    """The Python of serving's environment; left out: ``.venv-serving/bin/python`` of the project."""
     airflow_port: int = 8080
     mlflow_port: int = 5000
     serving_port: int = 8000
@@ -445,6 +452,11 @@ class Settings(BaseSettings):
     def keys_file(self) -> Path:
         """Serving's API keys: `serving.config.ServingSettings.keys_file`, held equal by a test."""
         return self.project / self.serving_keys_file if self.serving_keys_file else self.root / "serving" / "keys.json"
+
+    @property
+    def serving_interpreter(self) -> Path:
+        """The Python of serving's environment, there or not."""
+        return self.project.resolve() / (self.serving_python or ".venv-serving/bin/python")
 
     @property
     def lake(self) -> Path | Place:

@@ -46,6 +46,9 @@ class Evidence:
     mcnemar_mid_p: float | None = None
     slices: list[SliceDifference] = field(default_factory=list)
     latency_ratio: float | None = None
+    memory_ratio: float | None = None
+    serving_refusal: str | None = None
+    """What serving said of the challenger instead of answering with it."""
     behaviour_drop: float | None = None
     """Share of the behavioural cases (`behaviour`) that the champion passes, minus the challenger's."""
     is_champion_already: bool = False

@@ -1,11 +1,12 @@
 """Judge: champion and challenger on the same rows, in one process, and what follows from it.
 
 Reads the test split of ``dataset/<topic>``, ``model/<topic>/train.json`` and baseline, both models from the registry, the ledger.
-Writes the verdict to ``reports/judge/<topic>.json``, to the challenger's MLflow run and onto its version. Rows that either model
-was trained on, or whose author or near duplicates it was trained on, count for neither. Refuses (`JudgeRefused`) when data set,
-training and registry do not speak of the same rows and the same model, when no fair rows are left, and answers that can't be what
-they should be (`answers`). A verdict is a result, whatever it says; it holds measured times, so its digest differs from one judging to
-the next.
+What they
+cost is measured in serving's own processes (`trial`). Writes the verdict to ``reports/judge/<topic>.json``, to the challenger's MLflow
+run and onto its version. Rows that either model was trained on, or whose author or near duplicates it was trained on, count for neither.
+Refuses (`JudgeRefused`) when data set, training and registry do not speak of the same rows and the same model, when no fair rows are
+left, and answers that can't be what they should be (`answers`). A verdict is a result, whatever it says; it holds measured times, so its
+digest differs from one judging to the next.
 """
 
 from __future__ import annotations
@@ -13,20 +14,16 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
-import time
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
-
 from groundswell import baseline as baselines
-from groundswell import runs, tracking
+from groundswell import runs, tracking, trial
 from groundswell.answers import answers_of
-from groundswell.behaviour import passed
+from groundswell.behaviour import passed, spoken
 from groundswell.config import JudgeParams, Settings
 from groundswell.contenders import Contender, fair
-from groundswell.errors import JudgeRefused
+from groundswell.errors import JudgeRefused, StackError
 from groundswell.evidence import evidence_of
 from groundswell.examples import Examples, read_examples, read_manifest
 from groundswell.files import write_json
@@ -47,6 +44,9 @@ _UNKNOWN_KIN = (
     "Whether the {} was trained on posts of the same authors or on near duplicates of these rows can't be told: "
     "its export, or the data set, is older than what tells it."
 )
+_NOT_MEASURED = (
+    "Latency and memory were not measured in serving ({}): against a champion, the latency is that of the judge's own process; memory is unknown."
+)
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +61,8 @@ def judge(topic: str, *, settings: Settings, params: JudgeParams, now: datetime)
         old = _contender(settings, topic, champion, Path(box, CHAMPION)) if champion else None
         left, excluded = fair(rows, settings.dataset(topic), new, old)
         verdict = _judged(topic, settings, params, left, new, old) | {"excluded": excluded, "judged_at": stamp(now)}
+    if "not_measured" in verdict["serving"]:
+        verdict["reasons"].append(_NOT_MEASURED.format(verdict["serving"]["not_measured"]))
     verdict["reasons"] += [_UNKNOWN_KIN.format(name) for name in (CHALLENGER, CHAMPION) if excluded[f"met_by_{name}"] is None]
     verdict["summary"] = summary_of(verdict)
     verdict["digest"] = digest_of(verdict)
@@ -114,8 +116,10 @@ def _contender(settings: Settings, topic: str, version: ModelVersion, folder: Pa
 def _judged(topic: str, settings: Settings, params: JudgeParams, rows: Examples, new: Contender, old: Contender | None) -> dict:
     answers = answers_of(rows, new, old, baselines.load(settings.model(topic) / baselines.FILE))
     groups = rows.table["group"].to_pylist()
-    behaviour = _behaviour(new, old)
-    facts = _facts(settings, topic, params, rows, new, old)
+    contenders = {CHALLENGER: new, **({CHAMPION: old} if old else {})}
+    behaviour = _behaviour(contenders, spoken(rows.table["lang"].to_pylist(), _asked_languages(settings, topic)))
+    facts, serving = _costs(settings, topic, params, rows, contenders)
+    facts |= _history(settings, topic, new, old)
     if old:
         facts["behaviour_drop"] = _share(behaviour[CHAMPION]) - _share(behaviour[CHALLENGER])
     evidence = evidence_of(rows.labels, answers, groups, slices_of(rows.table), params, **facts)
@@ -141,47 +145,58 @@ def _judged(topic: str, settings: Settings, params: JudgeParams, rows: Examples,
         "behaviour": behaviour,
         "int8_agreement": evidence.int8_agreement,
         "latency_ratio": evidence.latency_ratio,
+        "memory_ratio": evidence.memory_ratio,
+        "serving": serving,
         "params": params.model_dump(mode="json"),
     }
 
 
-def _facts(settings: Settings, topic: str, params: JudgeParams, rows: Examples, new: Contender, old: Contender | None) -> dict:
-    """The fields of `Evidence` that no answer tells: the history of both, and the time they take."""
+def _history(settings: Settings, topic: str, new: Contender, old: Contender | None) -> dict:
+    """The fields of `Evidence` that tell where both come from."""
     found: dict = {"was_rolled_back": _was_rolled_back(settings, topic, new.version.version)}
     if old is None:
         return found
     return found | {
-        "latency_ratio": _latency_ratio(new, old, rows.texts, params),
         "is_champion_already": new.version.version == old.version.version,
         "is_identical": new.weights == old.weights,
         "is_same_data": new.dataset_md5 == old.dataset_md5,
     }
 
 
-def _behaviour(new: Contender, old: Contender | None) -> dict[str, dict]:
+def _asked_languages(settings: Settings, topic: str) -> list[str]:
+    """The languages that the data set was made of, where ``prepare.languages`` named some."""
+    return read_manifest(settings.dataset(topic)).get("params", {}).get("languages", [])
+
+
+def _behaviour(contenders: dict[str, Contender], languages: list[str]) -> dict[str, dict]:
     """Who → capability → cases and how many of them they pass."""
-    contenders = {CHALLENGER: new, **({CHAMPION: old} if old else {})}
-    return {name: passed(Predictor.load(one.folder).predict) for name, one in contenders.items()}
+    return {name: passed(Predictor.load(one.folder).predict, languages) for name, one in contenders.items()}
 
 
 def _share(found: dict[str, dict]) -> float:
     return found["all"]["passed"] / found["all"]["cases"]
 
 
-def _latency_ratio(new: Contender, old: Contender, texts: Sequence[str], params: JudgeParams) -> float:
-    """Median time of the challenger's answers over the champion's: the same texts, one at a time, in turn, one thread each."""
-    pair = Predictor.load(new.folder), Predictor.load(old.folder)
-    chosen = [texts[place] for place in np.random.default_rng(params.seed).integers(0, len(texts), params.latency_texts)]
-    taken: tuple[list[float], list[float]] = ([], [])
-    for warming in (True, False):
-        for text in chosen[:8] if warming else chosen:
-            for model, times in zip(pair, taken, strict=True):
-                begun = time.perf_counter()
-                model.predict([text])
-                times.append(time.perf_counter() - begun)
-        if warming:
-            taken = ([], [])
-    return round(float(np.median(taken[0]) / np.median(taken[1])), 4)
+def _costs(settings: Settings, topic: str, params: JudgeParams, rows: Examples, contenders: dict[str, Contender]) -> tuple[dict, dict]:
+    """The fields of `Evidence` that tell time and memory, and the verdict's ``serving``: measured there, or why not."""
+    texts = trial.chosen_texts(rows.texts, params)
+    exports = {name: one.folder for name, one in contenders.items()}
+    try:
+        if params.measured_in == "process":
+            raise StackError("judge.measured_in is process")
+        found = trial.in_serving(exports, texts, topic=topic, settings=settings)
+    except trial.Refusal as refusal:
+        found = {"not_measured": f"{refusal.name}: {refusal}"}
+        facts = {"serving_refusal": str(refusal)} if refusal.name == CHALLENGER else {}
+    except StackError as error:
+        found, facts = {"not_measured": str(error)}, {}
+    else:
+        facts = {name: found[name] for name in ("latency_ratio", "memory_ratio") if name in found}
+    if "not_measured" in found:
+        log.warning("judge %s: latency and memory are not measured in serving: %s", topic, found["not_measured"])
+        if CHAMPION in exports:
+            facts["latency_ratio"] = trial.in_process(exports[CHALLENGER], exports[CHAMPION], texts)
+    return facts, found
 
 
 def _was_rolled_back(settings: Settings, topic: str, version: str) -> bool:

@@ -118,9 +118,6 @@ def services(settings: Settings, topic: str) -> list[Service]:
     """The stack's servers, in the order in which a person would name them."""
     python, secret = sys.executable, _secrets(settings)
     mlflow = settings.root / "mlflow"
-    serving_python = settings.project / ".venv-serving" / "bin" / "python"
-    if override := os.environ.get("GROUNDSWELL_SERVING_PYTHON"):
-        serving_python = Path(override)
     return [
         Service(
             "simulator",
@@ -149,7 +146,7 @@ def services(settings: Settings, topic: str) -> list[Service]:
         ),
         Service(
             "serving",
-            [str(serving_python), "-m", "serving.main"],
+            [str(settings.serving_interpreter), "-m", "serving.main"],
             {"GROUNDSWELL_SERVING_PORT": settings.serving_port},
             f"{settings.serving_url}/healthz",
             {"GROUNDSWELL_SERVING_AUTH": "off"},  # this stack is the demo, and on loopback: docs/security.md

@@ -60,7 +60,7 @@ def _findings(evidence: Evidence, params: JudgeParams) -> Iterator[tuple[str, st
         yield _champion(evidence, params)
         yield from _other_measures(evidence)
         yield from _slices(evidence, params)
-        yield from _latency(evidence, params)
+        yield from _costs(evidence, params)
         yield from _behaviour(evidence, params)
     else:
         yield PROMOTE, "There is no champion yet: the floors and the baseline decide."
@@ -154,10 +154,16 @@ def _slices(evidence: Evidence, params: JudgeParams) -> Iterator[tuple[str, str]
         yield PROMOTE, f"No slice is shown to fall by more than {params.max_slice_drop:.3f}: {told}{unseen}."
 
 
-def _latency(evidence: Evidence, params: JudgeParams) -> Iterator[tuple[str, str]]:
+def _costs(evidence: Evidence, params: JudgeParams) -> Iterator[tuple[str, str]]:
+    """What the model takes where it works: time, memory, and that it works there at all."""
+    if evidence.serving_refusal is not None:
+        yield HOLD, f"Serving refuses the challenger: {evidence.serving_refusal}."
     if evidence.latency_ratio is not None:
         told = f"an answer takes {evidence.latency_ratio:.2f} times as long as the champion's, at most {params.max_latency_ratio:.2f} is allowed"
         yield _bound(evidence.latency_ratio <= params.max_latency_ratio, told)
+    if evidence.memory_ratio is not None:
+        told = f"serving takes {evidence.memory_ratio:.2f} times as much memory with it, at most {params.max_memory_ratio:.2f} is allowed"
+        yield _bound(evidence.memory_ratio <= params.max_memory_ratio, told)
 
 
 def _behaviour(evidence: Evidence, params: JudgeParams) -> Iterator[tuple[str, str]]:
@@ -220,6 +226,7 @@ def summary_of(verdict: dict) -> str:
             f"Better: {shown[verdict['superiority']['is_shown']]}. No worse by more than {margin:.3f}: "
             f"{shown[verdict['non_inferiority']['is_shown']]}. McNemar's mid-p, which takes rows for independent: {verdict['mcnemar_mid_p']:.4f}.",
         ]
+    lines += _costs_table(verdict["serving"])
     if verdict["behaviour"]:
         names = list(verdict["behaviour"])
         lines += ["", f"| behaviour, cases passed | {' | '.join(names)} |", "|---|" + "---|" * len(names)]
@@ -228,3 +235,15 @@ def summary_of(verdict: dict) -> str:
             lines.append(f"| {capability} | {' | '.join(told)} |")
     lines += ["", f"The smallest difference in macro-F1 that could have been seen: {verdict['power']}."]
     return "\n".join(lines) + "\n"
+
+
+def _costs_table(serving: dict) -> list[str]:
+    """What each model costs in its serving process, where that was measured."""
+    measured = {name: one for name, one in serving.items() if isinstance(one, dict)}
+    if not measured:
+        return []
+    lines = ["", "| in a serving process of its own | p50 | p95 | memory | loaded in |", "|---|---|---|---|---|"]
+    for name, one in measured.items():
+        megabytes = f"{one['rss_bytes'] / 2**20:.0f} MiB"
+        lines.append(f"| {name} | {one['p50_ms']:.1f} ms | {one['p95_ms']:.1f} ms | {megabytes} | {one['loaded_seconds']:.1f} s |")
+    return lines

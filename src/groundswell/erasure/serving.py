@@ -20,8 +20,8 @@ def forget(topic: str, texts: Iterable[str], *, settings: Settings) -> dict:
     """What ``serving.forget`` reports; `ErasureError` with its own words when it fails."""
     if not (settings.root / "serving" / topic).is_dir():
         return {"corrections": 0, "caches": "none"}
-    own = settings.project / ".venv-serving" / "bin" / "python"
-    python = os.environ.get("GROUNDSWELL_SERVING_PYTHON") or (str(own) if own.exists() else sys.executable)
+    own = settings.serving_interpreter
+    python = str(own) if settings.serving_python or own.exists() else sys.executable
     places = {"GROUNDSWELL_TOPIC": topic, "GROUNDSWELL_PROJECT": str(settings.project.resolve()), "GROUNDSWELL_HOME": str(settings.root)}
     done = subprocess.run(
         [python, "-m", "serving.forget"], input=json.dumps(sorted(texts)), env={**os.environ, **places}, capture_output=True, text=True, check=False
