@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import httpx2
 import pytest
 
-from groundswell.collect import collect
+from groundswell.collect import collect, watch
 from groundswell.config import CollectParams, Section, Topic
-from groundswell.errors import WindowError
+from groundswell.errors import UsageError, WindowError
 from groundswell.lake import Lake
 from groundswell.sources.base import Found, Shown, Source
 from groundswell.window import Window, parse_windows
@@ -61,6 +61,11 @@ class Board:
         topic = Topic(board=BoardTopic())
         transport = httpx2.MockTransport(lambda request: httpx2.Response(404))
         return collect("board", "games", topic, list(windows), settings=self.settings, params=CollectParams(), now=now, transport=transport)
+
+    def watch(self, now):
+        topic = Topic(board=BoardTopic())
+        transport = httpx2.MockTransport(lambda request: httpx2.Response(404))
+        return watch("board", "games", topic, settings=self.settings, params=CollectParams(), now=now, transport=transport)
 
     def partition(self, window=DAY):
         return self.lake.partition("raw", "board", "games", window)
@@ -194,3 +199,65 @@ def test_an_address_that_changed_nothing_still_extends_what_was_seen(board):
     board.read(at(15))
     assert board.asked_with == [None, "2"]
     assert spans(board) == [("09:00", "15:00")]
+
+
+# --- watching: whatever is open, at a time --------------------------------------------------------------------------------
+
+
+def test_watching_reads_the_day_that_goes_on_and_leaves_it_open(board):
+    board.show(pinned(1, at(9)))
+    assert list(board.watch(at(10))["windows"]) == [DAY.key]
+    board.show(pinned(2, at(11)))
+    board.watch(at(12))
+    assert board.ids() == ["1", "2"] and board.footer()["status"] == "open"
+
+
+def test_after_midnight_it_closes_yesterday_with_what_is_still_shown_and_then_lets_it_be(board):
+    board.show(pinned(1, at(9)))
+    board.watch(at(10))
+    board.show(pinned(2, at(23, 50)), pinned(3, at(0, 5, day=20)))
+    assert list(board.watch(at(0, 10, day=20))["windows"]) == [DAY.key, DAY.next().key]
+    assert (board.ids(), board.ids(DAY.next()), board.footer()["status"]) == (["1", "2"], ["3"], "complete")
+    assert list(board.watch(at(0, 40, day=20))["windows"]) == [DAY.next().key]
+
+
+def test_the_first_reading_of_all_takes_what_is_shown_of_yesterday(board):
+    board.show(pinned(1, at(20, day=18)), pinned(2, at(9)))
+    before = DAY.previous()
+    assert list(board.watch(at(10))["windows"]) == [before.key, DAY.key]
+    assert (board.ids(before), board.ids(), board.footer(before)["status"]) == (["1"], ["2"], "complete")
+
+
+def test_a_window_that_nothing_is_shown_of_is_named_and_the_others_are_read(board):
+    board.show(pinned(2, at(9)))
+    report = board.watch(at(10))
+    assert (list(report["windows"]), report["out_of_sight"]) == ([DAY.key], [DAY.previous().key])
+    assert board.ids() == ["2"] and not board.lake.exists(board.partition(DAY.previous()))
+    board.watch(at(11))
+    assert board.asked_with == [None, "2"], "what is out of sight does not make it ask for the whole once more"
+
+
+def test_a_platform_that_shows_nothing_is_no_failure(board):
+    board.show()
+    report = board.watch(at(10))
+    assert (report["windows"], report["rows"]) == ({}, 0) and DAY.key in report["out_of_sight"]
+
+
+def test_after_days_of_silence_what_is_still_open_is_closed(board):
+    board.show(pinned(1, at(9)))
+    board.watch(at(10))
+    later = at(9, day=22)
+    board.show(pinned(1, at(9)), pinned(5, at(8, day=22)))
+    assert list(board.watch(later)["windows"]) == [DAY.key, "2026-10-21", "2026-10-22"]
+    assert board.footer()["status"] == "complete" and board.ids() == ["1"]
+
+
+def test_a_day_that_begins_just_now_has_nothing_to_be_seen(board):
+    board.show(pinned(1, at(9)))
+    assert DAY.next().key not in board.watch(DAY.end)["windows"]
+
+
+def test_what_can_be_asked_for_its_past_is_not_watched(tmp_path):
+    topic = Topic(steam={"app_ids": [730]})
+    with pytest.raises(UsageError, match="steam can be asked for windows that are over"):
+        watch("steam", "games", topic, settings=settings_at("http://platform.test", tmp_path), params=CollectParams(), now=NEXT)

@@ -4,7 +4,7 @@ Reads a source (see `groundswell.sources`). Writes one partition a window, an em
 ids end here: what is written holds pseudonyms only (HMAC-SHA256 with the source's name in the message; a window that is there keeps
 the key that it was made with). Whoever was erased stays out (`groundswell.tombstones`). Refuses a window that is not over or has not
 settled, or beyond the source's look-back. The same window again is the same file, byte for byte; of a source that shows its latest
-posts only, a window grows with each reading that saw more of it (`groundswell.sight`).
+posts only, a window grows with each reading that saw more of it (`groundswell.sight`); `watch` is such a reading, of all that is open.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from groundswell import sight
 from groundswell.config import CollectParams, Settings, Topic
-from groundswell.errors import UnknownName, nearest
+from groundswell.errors import OutOfSight, UnknownName, UsageError, nearest
 from groundswell.files import write_json
 from groundswell.http import Http
 from groundswell.lake import Lake, Partition
@@ -54,12 +54,14 @@ def collect(
     now: datetime,
     reason: str = "",
     transport: BaseTransport | None = None,
+    spare_out_of_sight: bool = False,
 ) -> dict:
     """Fetch every window's posts into ``lake/raw``; the report has rows, sha256, revision and drops a window, requests, retries, what was paid.
 
     ``reason`` is why a window that is there already is collected again: kept with its revision, where its content changed.
 
-    ``now`` only decides whether a window may be had. Errors: `UnknownName`, `ParamsError`, `WindowError` (nothing was tried); `SourceError`,
+    ``now`` only decides whether a window may be had. ``spare_out_of_sight``: a window that an append-on-sight source shows nothing of is
+    named in the report instead of refused. Errors: `UnknownName`, `ParamsError`, `WindowError` (nothing was tried); `SourceError`,
     `CorpusError` (windows before the failing one are whole, it and those after it are as they were).
     """
     network = source_named(source)
@@ -73,13 +75,34 @@ def collect(
         spans = _spans(network, windows)
         job = _Job(network, topic_name, Lake(settings.lake), names, tombstones, settings.root, now, reason or _AGAIN)
         readings = (Reading(section, start, end, settings, params, http, known=job.known(windows)) for start, end in spans)
-        written = {}
+        written, unseen = {}, []
         for window, rows, dropped, reading in _by_window(network, job, readings, windows):
             require_over_there(network, window, http)
-            written[window.key] = job.write(window, rows, dropped, reading)
+            try:
+                written[window.key] = job.write(window, rows, dropped, reading)
+            except OutOfSight as nothing:
+                if not spare_out_of_sight:
+                    raise
+                unseen.append(window.key)
+                log.warning("%s/%s: %s", source, topic_name, nothing)
+                continue
             _progress(source, topic_name, window, written[window.key]["rows"], len(written), len(windows))
             write_json(written[window.key], settings.report("collect", topic_name, source, window.key))
-        return _report(source, topic_name, written, http)
+        return _report(source, topic_name, written, http) | ({"out_of_sight": unseen} if unseen else {})
+
+
+def watch(source: str, topic_name: str, topic: Topic, *, settings: Settings, params: CollectParams, now: datetime, **how) -> dict:
+    """Read once what an append-on-sight source shows now, into its windows that are open (`sight.open_windows`): what `collect` reports.
+
+    A window that nothing is shown of is named under ``out_of_sight``. `UsageError` for a source that can be asked for its past.
+    """
+    if not source_named(source).is_on_sight:
+        raise UsageError(f"{source} can be asked for windows that are over, so it needs no watching: groundswell collect --window A_WINDOW")
+    lake = Lake(settings.lake)
+    near = [one for one in lake.partitions("raw", source=source, topic=topic_name) if one.window.start >= now - sight.WATCHED]
+    footers = {one.window: lake.metadata(one) for one in near if one.window.unit == params.window}
+    windows = sight.open_windows(footers, now, params.window)
+    return collect(source, topic_name, topic, windows, settings=settings, params=params, now=now, spare_out_of_sight=True, **how)
 
 
 def _progress(source: str, topic: str, window: Window, rows: int, done: int, due: int) -> None:

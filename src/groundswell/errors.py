@@ -34,6 +34,10 @@ class WindowError(UsageError):
     """A window that can't be read, lies in the future, ends before it starts, or beyond a source's look-back."""
 
 
+class OutOfSight(WindowError):
+    """Of a source that shows its latest posts only: a window of which no reading has seen anything."""
+
+
 class NotSettled(ComeBack, WindowError):
     """A window that is over, but whose source may still bring posts of it: it can be had after ``seconds``."""
 

@@ -8,14 +8,30 @@ which no reading has seen anything: an empty file would say that nobody posted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from groundswell.errors import WindowError
+from groundswell.errors import OutOfSight
 from groundswell.sources.base import Shown
 from groundswell.window import Window
 
 Spans = dict[str, list[list[str]]]
 """Address → the spans of a window that were seen there, each its two ends in ISO 8601, in order and apart from each other."""
+
+
+WATCHED = timedelta(days=7)
+"""How far back a window may have begun that is still watched: what is older and open is closed by collecting it."""
+
+
+def open_windows(footers: Mapping[Window, Mapping], now: datetime, unit: str) -> list[Window]:
+    """The windows that a reading at ``now`` may still bring something for, in order: those that are open, and the present one.
+
+    ``footers``: what lies there of the windows before. Before the present one's first reading, the one before it too where it is not
+    there yet: what is shown may reach back into it.
+    """
+    present = Window.of(now - timedelta(microseconds=1), unit)  # one that begins just now has nothing to be seen
+    found = {window for window, footer in footers.items() if window < present and footer.get("status") == "open"}
+    is_first = present not in footers and present.previous() not in footers
+    return sorted(found | {present} | ({present.previous()} if is_first else set()))
 
 
 def remembered(footers: Sequence[Mapping]) -> dict[str, Shown]:
@@ -33,13 +49,13 @@ def facts(before: Mapping, shown: Mapping[str, Shown], window: Window, now: date
 
     ``status`` is "open" until the first reading that is after the window's end by every address's own clock, then "complete": no more
     can come. ``seen`` are the spans, ``seen_share`` how much of the window the address of this reading that was seen least has shown.
-    `WindowError` where nothing was seen at all.
+    `OutOfSight` where nothing was seen at all.
     """
     earlier: Spans = before.get("seen", {})
     until = {address: min(now, one.at or now) for address, one in shown.items()}
     spans = {address: _joined(earlier.get(address, []), one.since, window, until[address]) for address, one in shown.items()}
     if not any((earlier | spans).values()):
-        raise WindowError(_out_of_sight(shown, window))
+        raise OutOfSight(_out_of_sight(shown, window))
     return {
         "status": "complete" if window.end <= min(until.values()) else "open",
         "seen": earlier | spans,

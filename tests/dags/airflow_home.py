@@ -46,7 +46,7 @@ print(json.dumps({{
         }} for task in dag.tasks}},
         "doc": dag.doc_md, "catchup": dag.catchup, "max_active_runs": dag.max_active_runs, "params": list(dag.params),
         "timetable": type(dag.timetable).__name__, "key_format": getattr(dag.timetable, "key_format", None),
-        "end_date": str(dag.end_date) if dag.end_date else None,
+        "end_date": str(dag.end_date) if dag.end_date else None, "every": str(getattr(dag.timetable, "delta", None)),
     }} for dag in bag.dags.values()}},
 }}))
 """

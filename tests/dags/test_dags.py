@@ -16,7 +16,11 @@ def tasks(read, dag):
 
 def test_every_file_reads_without_an_error(read):
     assert read["errors"] == {}
-    assert set(read["dags"]) == {path.stem for path in (PROJECT / "dags").glob("*.py")} == {"collect", "monitor", "recollect", "retrain", "takedown"}
+    assert (
+        set(read["dags"])
+        == {path.stem for path in (PROJECT / "dags").glob("*.py")}
+        == {"collect", "monitor", "recollect", "retrain", "takedown", "watch"}
+    )
 
 
 def test_reading_is_quick_and_light(read):
@@ -24,7 +28,7 @@ def test_reading_is_quick_and_light(read):
     assert all(seconds < 2 for seconds in read["seconds"].values()), read["seconds"]
 
 
-@pytest.mark.parametrize("dag", ["collect", "monitor", "recollect", "retrain", "takedown"])
+@pytest.mark.parametrize("dag", ["collect", "monitor", "recollect", "retrain", "takedown", "watch"])
 def test_a_dag_has_a_runbook_and_never_catches_up(read, dag):
     assert "### When it fails" in read["dags"][dag]["doc"]
     assert read["dags"][dag]["catchup"] is False
@@ -98,3 +102,19 @@ def test_takedown_erases_and_then_removes_what_is_too_old_one_at_a_time(read):
     assert found["topic.retain"]["upstream"] == ["topic.takedown"]
     assert {task["pool"] for task in found.values()} == {"seal"}
     assert read["dags"]["takedown"]["max_active_runs"] == 1
+
+
+def test_watch_has_nothing_to_do_where_every_platform_has_a_past(read):
+    assert read["dags"]["watch"]["tasks"] == {} and read["dags"]["watch"]["timetable"] == "NullTimetable"
+
+
+def test_watch_reads_feeds_as_often_as_params_say(tmp_path):
+    fed = (PROJECT / "params.yaml").read_text().replace("  games:\n", "  games:\n    rss:\n      feeds: [games.xml]\n", 1)
+    (tmp_path / "params.yaml").write_text(fed.replace("  window: day", "  window: day\n  watch_minutes: 7"))
+    places = {"GROUNDSWELL_PARAMS": str(tmp_path / "params.yaml"), "GROUNDSWELL_IS_DEMO": "false"}
+    found = read_dags(tmp_path, **places)
+    assert found["errors"] == {}
+    watch = found["dags"]["watch"]
+    (task,) = watch["tasks"].values()
+    assert (list(watch["tasks"]), task["stage"], task["pool"]) == (["topic.collect_rss"], "collect", "source_rss")
+    assert (watch["timetable"], watch["every"], watch["end_date"], watch["max_active_runs"]) == ("DeltaTriggerTimetable", "0:07:00", None, 1)

@@ -2,6 +2,8 @@
 
 import gzip
 import random
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from xml.sax.saxutils import escape
 
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from groundswell.collect import collect
+from groundswell.collect import collect, watch
 from groundswell.config import CollectParams, Topic, load_params
 from groundswell.errors import ParamsError, SourceError
 from groundswell.http import Http
@@ -314,6 +316,33 @@ def test_a_feed_that_is_read_often_enough_loses_nothing(url, tmp_path):
     report = poll(url, tmp_path, every(3))
     assert ids(tmp_path) == set(truth()) and len(truth()) > 100
     assert report["windows"][DAY.key]["seen_share"] == 1.0
+
+
+def test_watched_it_loses_nothing_and_collected_only_after_the_day_it_does(url, tmp_path):
+    """As the DAG does: every half hour whatever is open, then once more after the day, as `collect` does."""
+    watched, alone = tmp_path / "watched", tmp_path / "alone"
+    for half_hours in range(1, 49, 2):  # of which every second one fails
+        now = DAY.start + timedelta(minutes=30 * half_hours)
+        at(url, now)
+        watch("rss", "games", TOPIC, settings=settings_at(url, watched), params=CollectParams(), now=now)
+    reports = [poll(url, home, [NOW]) for home in (watched, alone)]
+    assert ids(watched) == set(truth()) and ids(alone) < set(truth())
+    assert [report["windows"][DAY.key]["seen_share"] == 1.0 for report in reports] == [True, False]
+    lake = Lake(watched / "lake")
+    assert lake.metadata(lake.partition("raw", "rss", "games", DAY))["status"] == "complete"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--source", "steam"], "expected --window, or --watch"),
+        (["--source", "steam", "--window", DAY.key, "--watch"], "and not both"),
+        (["--source", "steam", "--watch"], "steam can be asked for windows that are over"),
+    ],
+)
+def test_a_window_or_watching_and_watching_only_what_has_no_past(words, said):
+    done = subprocess.run([sys.executable, "-m", "groundswell.cli", "collect", *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and said in done.stderr
 
 
 def test_one_that_is_read_too_rarely_says_so(url, tmp_path):

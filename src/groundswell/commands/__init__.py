@@ -16,7 +16,9 @@ import typer
 from groundswell.config import Params, Settings, load_params, load_settings
 
 TopicOption = Annotated[str | None, typer.Option("--topic", help="A topic of params.yaml; its default one when left out.")]
-WindowOption = Annotated[str, typer.Option("--window", help="A UTC day (2026-10-19), an hour (2026-10-19T05), or a range of them (A..B).")]
+_WINDOW = typer.Option("--window", help="A UTC day (2026-10-19), an hour (2026-10-19T05), or a range of them (A..B).")
+WindowOption = Annotated[str, _WINDOW]
+MaybeWindowOption = Annotated[str | None, _WINDOW]
 ByOption = Annotated[str, typer.Option("--by", help="Who decides: goes into the ledger.")]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from groundswell.commands import TopicOption, WindowOption, configured, now, tell
+from groundswell.commands import MaybeWindowOption, TopicOption, WindowOption, configured, now, tell
 from groundswell.config import load_settings
 from groundswell.errors import UsageError
 from groundswell.window import parse_windows
@@ -15,18 +15,26 @@ from groundswell.window import parse_windows
 
 def collect(
     source: Annotated[str, typer.Option(help="replay, hackernews, steam …")],
-    window: WindowOption,
+    window: MaybeWindowOption = None,
     topic: TopicOption = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Instead of a window: what a feed shows now, into the windows that are open.")] = False,
     reason: Annotated[str, typer.Option(help="Why a window that is there is collected again: kept with the revision, if it is one.")] = "",
     budget: Annotated[str, typer.Option(help="The name of a backfill's budget, which this run is held to.")] = "",
 ) -> None:
     """Fetch the posts of a window into lake/raw."""
     settings, params = configured()
+    name, wanted = params.topic_named(topic)
+    if watch == bool(window):
+        raise UsageError("collect: expected --window, or --watch for a source that shows its latest posts only, and not both")
+    if watch:
+        from groundswell.collect import watch as reading
+
+        tell(reading(source, name, wanted, settings=settings, params=params.collect, now=now()))
+        return
     windows = parse_windows(window)
     from groundswell.budget import within
     from groundswell.collect import collect as stage
 
-    name, wanted = params.topic_named(topic)
     with within(settings, budget, f"{source}/{name}/{window}", source, getattr(wanted, source, None), windows) as settle:
         report = stage(source, name, wanted, windows, settings=settings, params=params.collect, now=now(), reason=reason)
         settle(report["usd"])
