@@ -66,7 +66,7 @@ def linear_rows(learn: Labelled, texts: Sequence[str]) -> dict[str, np.ndarray]:
     """Name → what it says to ``texts``: the platform's baseline, and every linear model on counts of n-grams that `compare` has by default."""
     from groundswell.config import CompareParams
 
-    rows = [row for row in CompareParams().rows if row.model in grid.LINEAR and row.features in grid.COUNTED and row.augmentation == "none"]
+    rows = [row for row in CompareParams().wanted if row.model in grid.LINEAR and row.features in grid.COUNTED and row.augmentation == "none"]
     asked = Labelled(list(texts), np.zeros(len(texts), dtype=int), [""] * len(texts))
     found = {"baseline": baseline(learn, texts)}
     for row in rows:

@@ -114,6 +114,15 @@ def test_rows_with_an_emoji_judge_and_are_like_nothing_learnt(tmp_path):
 
 
 @pytest.mark.slow
+def test_the_linear_rows_are_the_baseline_and_those_that_compare_has_by_itself(tmp_path, monkeypatch):
+    monkeypatch.setattr(learners, "KEPT", tmp_path)
+    texts, labels = tiny_rows(60)
+    said = learners.linear_rows(Labelled(texts, labels, texts), texts[:5])
+    assert {"baseline", "tfidf-svm", "words-chars-lexicon-logistic"} <= set(said)
+    assert {answers.shape for answers in said.values()} == {(5, len(LABELS))}
+
+
+@pytest.mark.slow
 def test_folds_judge_every_row_once_and_cut_no_group():
     groups = [str(number // 3) for number in range(60)]
     rows = Labelled([f"text {number}" for number in range(60)], np.arange(60) % 3, groups)
