@@ -1,4 +1,4 @@
-"""Where a task's results can be looked at: its MLflow run, its window's validation page, its window's drift report.
+"""Where a task's results can be looked at: its MLflow run, its window's validation page and drift report, its topic's comparison.
 
 A link is made of the stage's report when the task ends and kept with the task (Airflow stores it as an XCom), so an old try
 shows the page of that try's window. A stage that has no such page has no such link.
@@ -44,6 +44,17 @@ class DriftLink(BaseOperatorLink):
         return _page("monitor", _report(operator))
 
 
+class ComparisonLink(BaseOperatorLink):
+    """Every approach in one table."""
+
+    name = "Comparison"
+
+    def get_link(self, operator, *, ti_key) -> str:
+        report = _report(operator)
+        is_there = report.get("stage") == "compare" and report.get("run_id")
+        return f"{_airflow()}{REPORTS}/compare/{quote(report['topic'])}.html" if is_there else ""
+
+
 class RequestedRunLink(BaseOperatorLink):
     """The run that was asked for; Airflow's own link leads to a run called None where nothing was."""
 
@@ -54,7 +65,7 @@ class RequestedRunLink(BaseOperatorLink):
         return f"{_airflow()}/dags/{operator.trigger_dag_id}/runs/{quote(run_id)}" if run_id else ""
 
 
-LINKS = (RunLink(), ValidationLink(), DriftLink())
+LINKS = (RunLink(), ValidationLink(), DriftLink(), ComparisonLink())
 
 
 def _report(operator) -> dict:

@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from groundswell.cli import app
-from groundswell.config import Params, Settings
+from groundswell.config import CompareParams, Params, Settings
 
 PROJECT = Path(__file__).parent.parent
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
@@ -38,6 +38,15 @@ def test_every_subcommand_is_somewhere():
     text = "\n".join(page.read_text() for page in PAGES)
     for command in typer.main.get_command(app).commands:
         assert re.search(rf"(groundswell|make) {command}\b", text), command
+
+
+def test_the_rows_of_a_comparison_are_those_that_its_page_lists():
+    page = (PROJECT / "docs" / "stages" / "compare.md").read_text()
+    usual = [
+        f"| `{row.name}` | {row.cleaning} | {row.features} | {row.model} | {row.augmentation} | {'yes' if row.is_seeded else ''} |"
+        for row in CompareParams().wanted
+    ]
+    assert "\n".join(["|---|---|---|---|---|---|", *usual, ""]) in page
 
 
 def test_every_package_asked_for_has_its_reason():

@@ -32,6 +32,7 @@ STAGES = (
     "erase",
     "takedown",
     "retain",
+    "compare",
 )
 WITHOUT_PARAMS = ("coverage", "impact", "seal", "verify", "erase", "report")
 HEAVY = ("torch", "transformers", "mlflow", "evidently", "great_expectations", "dvc", "sklearn", "pandas", "datasets", "airflow", "onnxruntime")

@@ -58,7 +58,7 @@ def paired_differences(labels: np.ndarray, first: np.ndarray, second: np.ndarray
         counts += drawn @ patterns
     found = np.bincount(cells, minlength=_CELLS)[None, :].astype(float)
     return {
-        name: _of_draws(float(_difference(measure, found, present)[0]), _difference(measure, counts, present)) for name, measure in MEASURES.items()
+        name: of_draws(float(_difference(measure, found, present)[0]), _difference(measure, counts, present)) for name, measure in MEASURES.items()
     }
 
 
@@ -67,7 +67,8 @@ def paired_difference(labels: np.ndarray, first: np.ndarray, second: np.ndarray,
     return paired_differences(labels, first, second, groups, samples=samples, seed=seed)["macro_f1"]
 
 
-def _of_draws(estimate: float, draws: np.ndarray) -> Difference:
+def of_draws(estimate: float, draws: np.ndarray) -> Difference:
+    """The `Difference` whose bootstrap gave ``draws`` (samples,)."""
     low, high, bound = np.quantile(draws, [_LEVEL / 2, 1 - _LEVEL / 2, _LEVEL])
     tail = (1 + min((draws <= 0).sum(), (draws >= 0).sum())) / (1 + len(draws))  # never 0: Davison & Hinkley 1997, 4.2
     return Difference(estimate, float(low), float(high), float(draws.std(ddof=1)), min(1.0, 2 * float(tail)), float(bound))

@@ -24,6 +24,7 @@ _COMMANDS = (
     *(rights.erase, rights.takedown, rights.retain),
     *(learning.prepare, learning.seal, learning.train, learning.evaluate, learning.judge, learning.report),
     *(learning.impact, learning.lineage, learning.checkout),
+    learning.compare,
     *(release.promote, release.rollback, release.verify, release.monitor, release.export),
     serving.predict,
     *(local.up, local.down, local.shell, local.status, local.demo),

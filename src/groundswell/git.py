@@ -26,6 +26,15 @@ def is_checkout(folder: Path) -> bool:
         return False
 
 
+def standing(folder: Path) -> tuple[str, bool]:
+    """(the commit that ``folder`` stands at, whether tracked files differ from it); ("unknown", False) outside a repository."""
+    try:
+        commit = _run(folder, "rev-parse", "--verify", "--quiet", "HEAD", may_fail=True).strip()
+        return commit or "unknown", bool(commit and _run(folder, "status", "--porcelain", "--untracked-files=no", may_fail=True).strip())
+    except VersionError:
+        return "unknown", False
+
+
 def record(folder: Path, branch: str, files: Mapping[str, bytes], message: str, *, gone: Iterable[str] = ()) -> str:
     """Commit ``files`` (path relative to ``folder`` → content) on ``branch``; what else the branch holds stays, but ``gone``.
 

@@ -99,15 +99,15 @@ def ensure_experiment(settings, topic: str) -> str:
 
 
 @contextmanager
-def run(settings, topic: str, name: str, tags: dict[str, str]) -> Iterator[str]:
-    """A run, its id; FINISHED at the end, FAILED after an error, KILLED after Ctrl-C or SIGTERM. Runs that a dead process of
-    this machine left RUNNING are marked KILLED first."""
+def run(settings, topic: str, name: str, tags: dict[str, str], *, continued: str | None = None) -> Iterator[str]:
+    """A run, its id: a new one, or the one with the id ``continued`` taken up again. FINISHED at the end, FAILED after an error, KILLED
+    after Ctrl-C or SIGTERM. Runs that a dead process of this machine left RUNNING are marked KILLED first."""
     import mlflow
 
     experiment = ensure_experiment(settings, topic)
     with registry_errors(settings):
         mark_abandoned(settings, topic)
-        active = mlflow.start_run(experiment_id=experiment, run_name=name, tags={**tags, _PROCESS_TAG: _process()})
+        active = mlflow.start_run(continued, experiment_id=experiment, run_name=name, tags={**tags, _PROCESS_TAG: _process()})
     status = "FAILED"
     try:
         with _terminated_as_exit():

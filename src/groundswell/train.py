@@ -18,6 +18,8 @@ from groundswell.card import card
 from groundswell.config import Settings, TrainParams
 from groundswell.examples import Examples, read_examples, read_manifest
 from groundswell.files import replacing_folder, write_json
+from groundswell.git import standing
+from groundswell.machine import processor
 from groundswell.metrics import SUMMARY, confusion, scores
 from groundswell.schema import LABELS, registered_model
 from groundswell.text import TEXT_VERSION
@@ -220,22 +222,8 @@ def _log_dataset(settings: Settings, run_id: str, topic: str, data: Dataset) -> 
 
 
 def _tags(topic: str, settings: Settings, data: Dataset) -> dict[str, str]:
-    commit, is_dirty = _git(settings.project)
+    commit, is_dirty = standing(settings.project)
     return {"stage": "train", "topic": topic, "dataset_md5": data.md5, "git_commit": commit, "git_dirty": str(is_dirty).lower()}
-
-
-def _git(project: Path) -> tuple[str, bool]:
-    """(commit, whether tracked files differ from it); ("unknown", False) outside a repository."""
-    import subprocess
-
-    def ask(*arguments: str) -> str:
-        try:
-            return subprocess.run(["git", "-C", str(project), *arguments], capture_output=True, text=True, check=True).stdout.strip()
-        except (OSError, subprocess.CalledProcessError):
-            return ""
-
-    commit = ask("rev-parse", "HEAD")
-    return commit or "unknown", bool(commit and ask("status", "--porcelain", "--untracked-files=no"))
 
 
 def _environment(settings: Settings) -> dict:
@@ -250,15 +238,7 @@ def _environment(settings: Settings) -> dict:
     return {
         "python": platform.python_version(),
         "system": platform.platform(),
-        "processor": _processor(),
+        "processor": processor(),
         "packages": {name: version(name) for name in packages},
         "lock_sha256": sha256_of(lock) if lock.is_file() else None,
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
-from groundswell_links import LINKS, DriftLink, RequestedRunLink, RunLink, ValidationLink
+from groundswell_links import LINKS, ComparisonLink, DriftLink, RequestedRunLink, RunLink, ValidationLink
 from groundswell_operator import StageOperator
 from groundswell_plugin import GroundswellPlugin, found_report
 
@@ -22,6 +22,7 @@ def test_links_lead_where_the_report_says(monkeypatch):
     page = {"topic": "games", "window": "2026-10-19"}
     assert link(ValidationLink, stage="validate", **page) == "http://airflow.test/groundswell/reports/validate/games/2026-10-19.html"
     assert link(DriftLink, stage="monitor", **page) == "http://airflow.test/groundswell/reports/monitor/games/2026-10-19.html"
+    assert link(ComparisonLink, stage="compare", topic="games", run_id="abc") == "http://airflow.test/groundswell/reports/compare/games.html"
 
 
 def test_a_stage_without_a_page_has_no_link(monkeypatch):
@@ -29,7 +30,8 @@ def test_a_stage_without_a_page_has_no_link(monkeypatch):
     assert link(RunLink, run_id="abc") == ""
     assert link(ValidationLink, stage="monitor", topic="games", window="2026-10-19") == ""
     assert link(DriftLink, stage="monitor") == ""
-    assert [kind.get_link(SimpleNamespace(), ti_key=None) for kind in LINKS] == ["", "", ""]
+    assert link(ComparisonLink, stage="train", topic="games") == ""
+    assert {kind.get_link(SimpleNamespace(), ti_key=None) for kind in LINKS} == {""}
 
 
 def test_a_request_links_to_its_run_and_no_request_to_nothing(monkeypatch):
@@ -41,7 +43,13 @@ def test_a_request_links_to_its_run_and_no_request_to_nothing(monkeypatch):
 
 def test_airflow_knows_the_links():
     assert StageOperator.operator_extra_links == LINKS
-    assert [type(each).__name__ for each in GroundswellPlugin.operator_extra_links] == ["RunLink", "ValidationLink", "DriftLink", "RequestedRunLink"]
+    assert [type(each).__name__ for each in GroundswellPlugin.operator_extra_links] == [
+        "RunLink",
+        "ValidationLink",
+        "DriftLink",
+        "ComparisonLink",
+        "RequestedRunLink",
+    ]
 
 
 @pytest.fixture

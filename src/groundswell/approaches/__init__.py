@@ -12,7 +12,10 @@ from groundswell import grid
 from groundswell.approaches.base import Approach, Labelled, Surroundings
 from groundswell.config import CompareRow
 
-__all__ = ["Approach", "Labelled", "Surroundings", "make"]
+__all__ = ["VERSION", "Approach", "Labelled", "Surroundings", "family_of", "make"]
+
+VERSION = 1
+"""Goes up when an approach of the same row answers otherwise than before: what `compare` kept of it counts no more."""
 
 _FAMILY = {
     "vader": "lexicon",
@@ -24,4 +27,9 @@ _FAMILY = {
 
 def make(row: CompareRow, seed: int, surroundings: Surroundings) -> Approach:
     """A fresh approach for ``row``; `ParamsError` for an option that its features and model do not have."""
-    return import_module(f"groundswell.approaches.{_FAMILY[row.model]}").make(row, seed, surroundings)
+    return import_module(f"groundswell.approaches.{family_of(row.model)}").make(row, seed, surroundings)
+
+
+def family_of(model: str) -> str:
+    """The module of this package that builds ``model``: models of one family take alike long."""
+    return _FAMILY[model]

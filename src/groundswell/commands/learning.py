@@ -92,3 +92,21 @@ def checkout(version: Annotated[str, typer.Argument(metavar="MODEL_VERSION")], t
 
     settings, params = configured()
     tell(restore(params.topic_named(topic)[0], version, settings=settings))
+
+
+def compare(
+    topic: TopicOption = None,
+    rows: Annotated[str, typer.Option("--rows", help="Names of rows of params.yaml's compare section, between commas; left out: all.")] = "",
+    budget: Annotated[float | None, typer.Option("--budget", min=0, help="Minutes; what would not be done by then is left.")] = None,
+) -> None:
+    """Every approach of params.yaml on the same folds: quality with intervals, cost, speed; goes on where it was left."""
+    settings, params = configured()
+    from groundswell.compare import compare as stage
+
+    asked = {
+        "train": params.train,
+        "similarity": params.prepare.near_duplicate_similarity,
+        "only": [name.strip() for name in rows.split(",") if name.strip()],
+        "budget_seconds": None if budget is None else 60 * budget,
+    }
+    tell(stage(params.topic_named(topic)[0], settings=settings, params=params.compare, **asked))

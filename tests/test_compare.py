@@ -1,0 +1,216 @@
+"""Compare: the whole stage with scripted approaches in real child processes, real MLflow, kills, budgets and failures."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from groundswell import nested, runs, tracking
+from groundswell.compare import compare
+from groundswell.config import CompareParams, CompareRow, Settings, TrainParams
+from groundswell.errors import DatasetError, ModelError, UnknownName
+from tests.tiny import tiny_dataset
+
+pytestmark = pytest.mark.slow
+
+PROJECT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    return Settings(project=tmp_path_factory.mktemp("compare"), home=Path("var"), mlflow_uri="")
+
+
+@pytest.fixture
+def topic(settings, request):
+    """A topic of its own for each test; they share the registry, which takes seconds to make."""
+    return made(settings, request.node.name.replace("_", "-")[5:45])
+
+
+def made(settings, topic):
+    tiny_dataset(settings.dataset(topic), train=300, validation=60)
+    (settings.dataset(topic) / "test.parquet").write_bytes(b"nobody may look into this")
+    return topic
+
+
+def row(name, model="naive_bayes", features="bag_of_words", **options):
+    return CompareRow(name=name, model=model, features=features, options=options)
+
+
+def compared(settings, topic, *rows, **more):
+    params = CompareParams(rows=list(rows), curves=more.pop("curves", []), bootstrap_samples=200, folds=2)
+    return compare(topic, settings=settings, params=params, train=TrainParams(threads=1), similarity=0.8, maker="tests.approaches:make", **more)
+
+
+def row_of(report, name):
+    return next(one for one in report["rows"] if one["name"] == name)
+
+
+def trials(settings, topic):
+    return {path.name: path.stat().st_mtime_ns for path in (settings.root / "compare" / topic).rglob("trials/*.npz")}
+
+
+@pytest.fixture(scope="module")
+def report(settings):
+    """Of a comparison that tests only read."""
+    topic = made(settings, "read-only")
+    rows = [row("good", right=0.9), row("twin", right=0.9, noise="good"), row("poor", right=0.6), row("seeded", "forest", right=0.9, by_seed=1)]
+    return compared(settings, topic, *rows)
+
+
+def test_one_table_of_all_with_intervals_costs_and_what_separates_them(settings, report):
+    assert [one["name"] for one in report["rows"]] == ["good", "twin", "seeded", "poor"]
+    assert {one["name"]: one["against_best"]["says"] for one in report["rows"]} == {
+        "good": "best",
+        "twin": "indistinguishable",
+        "seeded": "worse",
+        "poor": "worse",
+    }
+    seeded = row_of(report, "seeded")["macro_f1"]
+    assert list(seeded["by_seed"]) == ["1", "2", "3"]
+    assert seeded["mean"] == pytest.approx(np.mean(list(seeded["by_seed"].values())), abs=1e-5)
+    assert seeded["by_seed"]["1"] > seeded["by_seed"]["3"]
+    for one in report["rows"]:
+        assert one["low"] < one["mean"] < one["high"] if (one := one["macro_f1"]) else None
+    assert all(one["posts_per_second"] > 0 and one["train_seconds"] > 0 and one["size_bytes"] == 1234 for one in report["rows"])
+    assert report["folds"]["rows"] == 360
+    written = json.loads(settings.report("compare", "read-only").read_text())
+    assert written == json.loads(json.dumps(report))
+    page = (settings.root / report["page"]).read_text()
+    assert all(one["name"] in page for one in report["rows"])
+    assert "<script" not in page
+
+
+def test_runs_say_what_the_table_says(settings, report):
+    parent = runs.read_run(settings, report["run_id"])
+    assert (parent.status, parent.tags["best"], parent.tags["folds_digest"]) == ("FINISHED", "good", report["folds"]["digest"])
+    assert runs.read_json(settings, report["run_id"], "compare/report.json") == json.loads(json.dumps(report))
+    for one in report["rows"]:
+        run = runs.read_run(settings, one["run_id"])
+        assert run.tags["mlflow.parentRunId"] == report["run_id"]
+        assert run.metrics["macro_f1"] == one["macro_f1"]["mean"]
+        assert run.tags["says"] == one["against_best"]["says"]
+        assert (run.params["model"], run.params["options.right"]) == (one["model"], str(one["options"]["right"]))
+        assert run.tags["dataset_md5"] == report["dataset_md5"]
+    names = {entry.path for entry in tracking.client(settings).list_artifacts(report["run_id"], "compare")}
+    assert names == {"compare/report.json", "compare/page.html", "compare/pareto.svg"}
+
+
+def test_what_was_done_is_not_done_again_and_the_run_is_continued(settings, topic):
+    report = compared(settings, topic, row("good", right=0.9), row("seeded", "forest", right=0.8))
+    before = trials(settings, topic)
+    assert len(before) == 2 * (1 + 3)
+    again = compared(settings, topic, row("good", right=0.9), row("renamed", "forest", right=0.8), row("new", right=0.5))
+    assert again["run_id"] == report["run_id"]
+    after = trials(settings, topic)
+    assert {name: after[name] for name in before} == before
+    assert len(after) == len(before) + 2
+    assert row_of(again, "good")["run_id"] == row_of(report, "good")["run_id"]
+
+
+def test_rows_picked_by_name_join_those_that_are_done(settings, topic):
+    rows = [row("one", right=0.9), row("two", right=0.8), row("three", right=0.7)]
+    assert [one["name"] for one in compared(settings, topic, *rows, only=["two"])["rows"]] == ["two"]
+    assert [one["name"] for one in compared(settings, topic, *rows, only=["three"])["rows"]] == ["two", "three"]
+    with pytest.raises(UnknownName, match="no row 'tow'; did you mean 'two'"):
+        compared(settings, topic, *rows, only=["tow"])
+
+
+def test_a_row_that_fails_says_why_and_the_others_go_on(settings, topic, caplog):
+    ends = {"raise": "ValueError at approaches.py", "crash": "SIGABRT", "killed": "memory", "exit": "exit status 3"}
+    found = compared(settings, topic, *(row(f"does-{how}", end=how) for how in ends), row("good", right=0.9))
+    assert [one["status"] for one in found["rows"]] == ["done", *["failed"] * 4]
+    for how, why in ends.items():
+        assert why in row_of(found, f"does-{how}")["why"]
+        assert runs.read_run(settings, row_of(found, f"does-{how}")["run_id"]).status == "FAILED"
+    assert "the game" not in json.dumps(found)  # one quoted a post in its error
+    assert "the game" not in caplog.text
+
+
+def test_a_comparison_in_which_nothing_could_be_done_is_refused(settings, topic):
+    with pytest.raises(ModelError, match="no row was done.*SIGABRT"):
+        compared(settings, topic, row("only", end="crash"))
+    assert not settings.report("compare", topic).exists()
+
+
+def test_what_would_not_fit_the_budget_is_left_and_done_the_next_time(settings, topic):
+    rows = [row("quick", right=0.9), row("slow", "svm", right=0.8, slow=4)]
+    begun = time.monotonic()
+    found = compared(settings, topic, *rows, budget_seconds=7)
+    assert time.monotonic() - begun < 40
+    left = row_of(found, "slow")
+    assert left["status"] == "left: budget"
+    assert "fits to go" in left["why"]
+    assert "macro_f1" not in left
+    assert runs.read_run(settings, left["run_id"]).status == "KILLED"
+    assert row_of(found, "quick")["status"] == "done"
+    assert row_of(compared(settings, topic, *rows), "slow")["status"] == "done"
+
+
+def test_a_row_that_peeks_wins_and_a_curve_rises(settings, topic):
+    found = compared(settings, topic, row("honest", right=0.7), row("peeks", right=1.0, needs=100), curves=["peeks"])
+    assert found["best"] == "peeks"
+    assert row_of(found, "honest")["against_best"]["says"] == "worse"
+    [curve] = found["curves"]
+    points = curve["points"]
+    assert [point["labels"] for point in points] == sorted(point["labels"] for point in points)
+    assert [round(point["macro_f1"]) for point in points] == [0, 0, 0, 1]
+    assert len(points) == 4
+
+
+def test_memory_is_over_a_bare_process_and_of_the_row_alone(settings, topic):
+    found = compared(settings, topic, row("thin", right=0.9), row("fat", right=0.8, megabytes=200))
+    assert row_of(found, "thin")["peak_memory_bytes"] < 30e6
+    assert 200e6 < row_of(found, "fat")["peak_memory_bytes"] < 240e6
+
+
+def test_another_data_set_is_another_comparison(settings, topic):
+    report = compared(settings, topic, row("good", right=0.9))
+    tiny_dataset(settings.dataset(topic), train=300, validation=60, seed=3)
+    other = compared(settings, topic, row("good", right=0.9))
+    assert other["run_id"] != report["run_id"]
+    assert other["folds"]["digest"] != report["folds"]["digest"]
+
+
+def test_without_a_data_set_nothing_is_begun(settings):
+    with pytest.raises(DatasetError, match="run groundswell prepare --topic nowhere first"):
+        compared(settings, "nowhere", row("good"))
+
+
+_SCRIPT = """
+import logging, sys
+from pathlib import Path
+logging.basicConfig(level="INFO")
+from groundswell.config import Settings
+from tests.test_compare import compared, row
+settings = Settings(project=Path(sys.argv[1]), home=Path("var"), mlflow_uri="")
+print(compared(settings, sys.argv[2], row("slow", "forest", right=0.9, slow=1.0))["run_id"])
+"""
+
+
+def test_a_kill_loses_one_fit_at_most(settings, topic):
+    tracking.ensure_experiment(settings, f"{topic}-compare")
+    command = [sys.executable, "-c", _SCRIPT, str(settings.project), topic]
+    process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    limit = time.monotonic() + 120
+    while len(trials(settings, topic)) < 3 and time.monotonic() < limit:
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    time.sleep(1.5)
+    kept = trials(settings, topic)
+    assert 3 <= len(kept) <= 4, "the child must have died with its parent"
+    [running] = [nested.known(settings, f"{topic}-compare", {"stage": "compare"})]
+    assert runs.read_run(settings, running).status == "RUNNING"
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    after = trials(settings, topic)
+    assert {name: after[name] for name in kept} == kept
+    assert len(after) == 6
+    assert done.stdout.strip() == running
+    assert runs.read_run(settings, running).status == "FINISHED"
