@@ -104,12 +104,12 @@ def by_words(train, test, params):
 
 def by_network(train, validation, test, params, folder: Path):
     """The probabilities that the fine-tuned network gives to the test rows."""
-    from groundswell.encoder import load_classifier, load_tokenizer
+    from groundswell.encoder import load
     from groundswell.export import torch_probabilities
     from groundswell.finetune import Tokenised, finetune, prepare_torch
 
     prepare_torch(params)
-    tokenizer, model = load_tokenizer(params.base), load_classifier(params.base)
+    tokenizer, model = load(params)
     rows = [Tokenised(tokenizer(part.texts, truncation=True, max_length=params.max_length)["input_ids"], part.labels) for part in (train, validation)]
     finetune(model, tokenizer, *rows, params=params, folder=folder / "checkpoints", observe=lambda step, numbers: None)
     return torch_probabilities(model, tokenizer, test.texts, 1.0, params.max_length)

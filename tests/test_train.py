@@ -15,6 +15,7 @@ from tiny import tiny_base, tiny_dataset
 
 from groundswell import finetune, tracking
 from groundswell.baseline import fit, load
+from groundswell.card import _recipe
 from groundswell.config import Settings, TrainParams
 from groundswell.encoder import load_tokenizer
 from groundswell.errors import DatasetError, ModelError, RegistryError
@@ -92,6 +93,11 @@ def test_bf16_is_as_told_or_where_the_processor_has_it():
     assert finetune.uses_bf16(TrainParams(bf16="off")) is False
     flags = Path("/proc/cpuinfo").read_text()
     assert finetune.uses_bf16(TrainParams(bf16="auto")) == ("avx512_bf16" in flags or "amx_tile" in flags)
+
+
+def test_the_card_says_by_which_recipe():
+    assert _recipe(TrainParams()) == ""
+    assert _recipe(TrainParams(layer_decay=0.9, emoji="named", learning_rate=1.0)) == ", emoji named, layer decay 0.9"
 
 
 @pytest.mark.slow

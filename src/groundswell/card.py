@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from groundswell.schema import LABELS, registered_model
 
+_RECIPE = ("emoji", "schedule", "layer_decay", "label_smoothing", "consistency", "average_last")
+
 
 def card(report: dict, measured: dict, manifest: dict, params) -> str:
     """Markdown from train's ``report``, its ``measured`` scores on validation, the data set's ``manifest`` and the ``params``."""
@@ -24,9 +26,15 @@ def _origin(report: dict, params) -> str:
     base = "the packaged MiniLM-L6 encoder as a DistilBERT (6 layers, width 384)" if params.base == "packaged" else f"`{params.base}`"
     return (
         f"A DistilBERT classifier, fine-tuned from {base}: at most {params.epochs:g} epochs, learning rate {params.learning_rate:g}, batches of "
-        f"{params.batch_size}, {params.max_length} word pieces, class weights {params.class_weights}, seed {params.seed}. Data set "
+        f"{params.batch_size}, {params.max_length} word pieces, class weights {params.class_weights}, seed {params.seed}{_recipe(params)}. Data set "
         f"`{report['dataset_md5']}` (DVC). The run, and with it the commit of the code, is named in config.json."
     )
+
+
+def _recipe(params) -> str:
+    """The options of the recipe that are not at their neutral defaults."""
+    chosen = [name for name in _RECIPE if getattr(params, name) != type(params).model_fields[name].default]
+    return "".join(f", {name.replace('_', ' ')} {getattr(params, name)}" for name in chosen)
 
 
 def _data(manifest: dict) -> str:
