@@ -33,6 +33,7 @@ STAGES = (
     "takedown",
     "retain",
     "compare",
+    "tune",
 )
 WITHOUT_PARAMS = ("coverage", "impact", "seal", "verify", "erase", "report")
 HEAVY = ("torch", "transformers", "mlflow", "evidently", "great_expectations", "dvc", "sklearn", "pandas", "datasets", "airflow", "onnxruntime")

@@ -12,6 +12,7 @@ import pytest
 from tiny import shared_export
 
 from groundswell import packaging, tracking
+from groundswell.alive import this_process
 from groundswell.config import Settings
 from groundswell.errors import ModelError, RegistryError
 from groundswell.predictor import verify
@@ -91,7 +92,7 @@ def test_a_run_ends_as_its_block_does(settings, error, status):
 def test_only_runs_of_a_process_that_is_gone_are_abandoned(settings):
     mlflow_client = tracking.client(settings)
     experiment = tracking.ensure_experiment(settings, "games")
-    host, pid, started = tracking._process().split("/")
+    host, pid, started = this_process().split("/")
     processes = {
         "mine": f"{host}/{pid}/{started}",
         "reused": f"{host}/{pid}/1",
@@ -99,7 +100,7 @@ def test_only_runs_of_a_process_that_is_gone_are_abandoned(settings):
         "elsewhere": "other-host/1/1",
         "unknown": "",
     }
-    runs = {name: mlflow_client.create_run(experiment, tags={tracking._PROCESS_TAG: tag}).info.run_id for name, tag in processes.items()}
+    runs = {name: mlflow_client.create_run(experiment, tags={tracking.PROCESS_TAG: tag}).info.run_id for name, tag in processes.items()}
     assert set(tracking.mark_abandoned(settings, "games")) == {runs["reused"], runs["gone"]}
     assert mlflow_client.get_run(runs["gone"]).info.status == "KILLED"
     assert mlflow_client.get_run(runs["mine"]).info.status == "RUNNING"

@@ -22,7 +22,7 @@ from groundswell.errors import ComeBack, GroundswellError
 _COMMANDS = (
     *(ingest.collect, ingest.annotate, ingest.validate, ingest.coverage, ingest.new_source, ingest.simulate, ingest.leaks),
     *(rights.erase, rights.takedown, rights.retain),
-    *(learning.prepare, learning.seal, learning.train, learning.evaluate, learning.judge, learning.report),
+    *(learning.prepare, learning.seal, learning.train, learning.evaluate, learning.judge, learning.tune, learning.report),
     *(learning.impact, learning.lineage, learning.checkout),
     learning.compare,
     *(release.promote, release.rollback, release.verify, release.monitor, release.export),

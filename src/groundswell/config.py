@@ -315,6 +315,18 @@ class CompareParams(Section):
         return self
 
 
+class TuneParams(Section):
+    trials: int = Field(20, ge=1)  # that a study comes to, those of earlier calls among them
+    budget_minutes: float = Field(0, ge=0)  # 0: no bound
+    startup_trials: int = Field(5, ge=1)  # drawn at random before TPE, and before anything is pruned
+    pruner: Literal["median", "none"] = "median"
+    pruner_evaluations: int = Field(1, ge=1)  # a trial is not pruned before so many looks at validation
+    confirm_seeds: list[int] = [11, 12, 13]
+    """Fresh seeds with which the best values and today's are learnt once more."""
+    bootstrap_samples: int = Field(2000, ge=100)
+    seed: int = 1
+
+
 class Params(Section):
     """The whole of params.yaml."""
 
@@ -334,6 +346,7 @@ class Params(Section):
     takedown: TakedownParams = TakedownParams()
     retain: RetainParams = RetainParams()
     compare: CompareParams = CompareParams()
+    tune: TuneParams = TuneParams()
 
     def topic_named(self, name: str | None) -> tuple[str, Topic]:
         """The topic called ``name`` (None: the default one); `UnknownName` with the nearest one that exists."""
@@ -402,6 +415,8 @@ class Settings(BaseSettings):
     """The embedded Airflow's metadata database, postgresql+psycopg2://…; empty: SQLite under home."""
     mlflow_database_url: SecretStr = SecretStr("")
     """The embedded MLflow's store, postgresql+psycopg2://…; empty: SQLite under home."""
+    tune_database_url: SecretStr = SecretStr("")
+    """Where studies of hyperparameters are kept, postgresql+psycopg2://…; empty: SQLite under home, a file a topic."""
     airflow_url: str = "http://127.0.0.1:8080"
     airflow_user: str = "admin"
     """Who our own commands are to Airflow."""
@@ -436,7 +451,7 @@ class Settings(BaseSettings):
             raise ValueError('expected a JSON object like {"endpoint_url": …}, found something else (the value is not shown, it is a secret)')
         return options
 
-    @field_validator("airflow_database_url", "mlflow_database_url")
+    @field_validator("airflow_database_url", "mlflow_database_url", "tune_database_url")
     @classmethod
     def _has_the_driver(cls, url: SecretStr) -> SecretStr:
         if url and not url.get_secret_value().startswith(DRIVER):

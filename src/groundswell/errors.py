@@ -127,6 +127,10 @@ class RegistryError(GroundswellError):
     """The model registry can't be reached or refuses; nothing was changed."""
 
 
+class StudyError(GroundswellError):
+    """The database with the studies of hyperparameters can't be read or written; what was found before is there."""
+
+
 class KeysError(GroundswellError):
     """The file of serving's API keys can't be read or changed as asked."""
 

@@ -12,13 +12,13 @@ import logging
 import os
 import shutil
 import signal
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from groundswell.alive import is_gone, this_process
 from groundswell.errors import ModelError, RegistryError, UnknownName, nearest
 from groundswell.files import beside
 from groundswell.predictor import verify
@@ -29,7 +29,8 @@ EXPORT_PATH = "artifacts/export"
 """Where the export folder lies inside a registered model."""
 
 _ABSENT = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
-_PROCESS_TAG = "groundswell.process"
+PROCESS_TAG = "groundswell.process"
+"""Who a run under way belongs to: `mark_abandoned` ends those whose process is gone."""
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ def run(settings, topic: str, name: str, tags: dict[str, str], *, continued: str
     experiment = ensure_experiment(settings, topic)
     with registry_errors(settings):
         mark_abandoned(settings, topic)
-        active = mlflow.start_run(continued, experiment_id=experiment, run_name=name, tags={**tags, _PROCESS_TAG: _process()})
+        active = mlflow.start_run(continued, experiment_id=experiment, run_name=name, tags={**tags, PROCESS_TAG: this_process()})
     status = "FAILED"
     try:
         with _terminated_as_exit():
@@ -127,7 +128,7 @@ def mark_abandoned(settings, topic: str) -> list[str]:
         mlflow_client = client(settings)
         found = mlflow_client.get_experiment_by_name(experiment_name(topic))
         running = mlflow_client.search_runs([found.experiment_id], "attributes.status = 'RUNNING'") if found else []
-        gone = [one.info.run_id for one in running if _is_gone(one.data.tags.get(_PROCESS_TAG, ""))]
+        gone = [one.info.run_id for one in running if is_gone(one.data.tags.get(PROCESS_TAG, ""))]
         for run_id in gone:
             log.warning("tracking: run %s was left unfinished by a process that is gone: marked KILLED", run_id)
             mlflow_client.set_terminated(run_id, "KILLED")
@@ -395,26 +396,6 @@ def _teach_mlflow_artifacts() -> None:
         return LocalArtifactRepository(place.as_uri(), tracking_uri=tracking_uri, registry_uri=registry_uri)
 
     registry._artifact_repository_registry.register("mlflow-artifacts", repository)
-
-
-def _process() -> str:
-    """This process, told apart from a later one with the same number: ``host/pid/start``."""
-    import psutil
-
-    return f"{socket.gethostname()}/{os.getpid()}/{psutil.Process().create_time():.0f}"
-
-
-def _is_gone(process: str) -> bool:
-    import psutil
-
-    host, _, number = process.rpartition("/")[0].rpartition("/")
-    if host != socket.gethostname():
-        return False
-    started = process.rpartition("/")[2]
-    try:
-        return f"{psutil.Process(int(number)).create_time():.0f}" != started
-    except psutil.Error:
-        return True
 
 
 @contextmanager

@@ -10,9 +10,10 @@ from importlib import import_module
 
 from groundswell import grid
 from groundswell.approaches.base import Approach, Labelled, Surroundings
-from groundswell.config import CompareRow
+from groundswell.approaches.options import Value
+from groundswell.config import CompareRow, TrainParams
 
-__all__ = ["VERSION", "Approach", "Labelled", "Surroundings", "family_of", "make"]
+__all__ = ["VERSION", "Approach", "Labelled", "Surroundings", "family_of", "make", "values_of"]
 
 VERSION = 1
 """Goes up when an approach of the same row answers otherwise than before: what `compare` kept of it counts no more."""
@@ -33,3 +34,8 @@ def make(row: CompareRow, seed: int, surroundings: Surroundings) -> Approach:
 def family_of(model: str) -> str:
     """The module of this package that builds ``model``: models of one family take alike long."""
     return _FAMILY[model]
+
+
+def values_of(row: CompareRow, train: TrainParams) -> dict[str, Value]:
+    """Every option that ``row`` has with the value that holds for it: its own, the train section's, or the default; `ParamsError` as `make`."""
+    return import_module(f"groundswell.approaches.{family_of(row.model)}").values_of(row, train)

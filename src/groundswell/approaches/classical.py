@@ -15,7 +15,7 @@ from groundswell.approaches import features
 from groundswell.approaches.base import Labelled, Surroundings, memory_bytes
 from groundswell.approaches.cleaning import cleaned
 from groundswell.approaches.options import Option, Value, taken
-from groundswell.config import CompareRow
+from groundswell.config import CompareRow, TrainParams
 from groundswell.errors import DatasetError
 from groundswell.predictor import softmax
 from groundswell.schema import LABELS
@@ -45,7 +45,12 @@ def options_of(row: CompareRow) -> dict[str, Option]:
 
 def make(row: CompareRow, seed: int, surroundings: Surroundings) -> Classical:
     """An approach for ``row``; `ParamsError` for an option that its features and model do not have."""
-    return Classical(row, taken(row, options_of(row)), seed, surroundings)
+    return Classical(row, values_of(row, surroundings.train), seed, surroundings)
+
+
+def values_of(row: CompareRow, train: TrainParams) -> dict[str, Value]:
+    """Every option of ``row`` with its value."""
+    return taken(row, options_of(row))
 
 
 class Classical:

@@ -14,7 +14,7 @@ from groundswell.approaches.base import Labelled, Surroundings, memory_bytes
 from groundswell.approaches.cleaning import cleaned
 from groundswell.approaches.near_words import analyser
 from groundswell.approaches.options import Option, Value, taken
-from groundswell.config import CompareRow
+from groundswell.config import CompareRow, TrainParams
 from groundswell.metrics import scores
 from groundswell.predictor import softmax
 
@@ -28,7 +28,12 @@ _HALF_A_STEP = 5e-5  # compounds have four digits; one that is just at a thresho
 
 def make(row: CompareRow, seed: int, surroundings: Surroundings) -> Vader:
     """VADER as ``row`` wants it; `ParamsError` for another option than ``thresholds``."""
-    return Vader(row.cleaning, taken(row, OPTIONS))
+    return Vader(row.cleaning, values_of(row, surroundings.train))
+
+
+def values_of(row: CompareRow, train: TrainParams) -> dict[str, Value]:
+    """Every option of ``row`` with its value."""
+    return taken(row, OPTIONS)
 
 
 class Vader:

@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
+from groundswell import grid
 from groundswell.commands import TopicOption, configured, now, tell
-from groundswell.errors import UsageError
+from groundswell.config import CompareRow, Params, TuneParams
+from groundswell.errors import UnknownName, UsageError, nearest
 from groundswell.window import parse_windows
 
 
@@ -60,6 +62,38 @@ def report(
     from groundswell.report import report as stage
 
     tell(stage(params.topic_named(topic)[0], settings=settings, now=now(), is_pdf=pdf))
+
+
+def tune(
+    topic: TopicOption = None,
+    row: Annotated[str | None, typer.Option("--row", metavar="NAME", help="A row of the comparison, by its name in compare.rows.")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="A model on its first features instead; left out: the DistilBERT of train.")] = None,
+    trials: Annotated[int | None, typer.Option("--trials", metavar="N", help="How many trials the study comes to; else tune.trials.")] = None,
+    budget: Annotated[float | None, typer.Option("--budget", metavar="MINUTES", help="When to end; else tune.budget_minutes.")] = None,
+) -> None:
+    """Look for better hyperparameters with Optuna, on the validation rows; goes on where a study was."""
+    settings, params = configured()
+    chosen = _row_to_tune(params, row, model)
+    told = {name: value for name, value in (("trials", trials), ("budget_minutes", budget)) if value is not None}
+    section = TuneParams.model_validate({**params.tune.model_dump(), **told})
+    from groundswell.tune import tune as stage
+
+    topic = params.topic_named(topic)[0]
+    tell(stage(topic, settings=settings, params=section, train=params.train, row=chosen, compare=params.compare, prepare=params.prepare))
+
+
+def _row_to_tune(params: Params, row: str | None, model: str | None) -> CompareRow:
+    if row and model:
+        raise UsageError("tune: expected --row or --model, found both: a row names its model")
+    if row is None:
+        name = model or "distilbert"
+        if name not in grid.MODELS:
+            raise UnknownName(f"model {name!r} is not one that is compared{nearest(name, grid.MODELS)}")
+        return CompareRow(name=name.replace("_", "-"), features=grid.READS[name][0], model=name)
+    found = {one.name: one for one in params.compare.wanted}
+    if row not in found:
+        raise UnknownName(f"row {row!r} is not in params.yaml: compare.rows{nearest(row, found)}")
+    return found[row]
 
 
 def impact(
