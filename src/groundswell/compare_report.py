@@ -89,8 +89,8 @@ def _told(work: Comparison, row: CompareRow, ranking: Ranking) -> dict:
 
 
 def costs(work: Comparison, row: CompareRow) -> dict[str, float]:
-    """Of one fit, over all fits of a row: training's mean, the medians of speed and size, the largest memory."""
-    how = {"train_seconds": np.mean, "posts_per_second": np.median, "size_bytes": np.median, "peak_memory_bytes": np.max}
+    """Of one fit, over all fits of a row: medians of time, speed and size (a child's first fit loads the libraries too), the largest memory."""
+    how = {"train_seconds": np.median, "posts_per_second": np.median, "size_bytes": np.median, "peak_memory_bytes": np.max}
     numbers = [found for _, _, found in work.results(row)]
     known = {name: [one[name] for one in numbers if name in one] for name in _COSTS}
     costs = {name: float(how[name](values)) for name, values in known.items() if values}
