@@ -68,6 +68,19 @@ def test_the_champions_numbers_are_in_all_three(reported):
     assert len(verdict["reasons"]) == sum(reason in _texts(settings)["games.html"] for reason in verdict["reasons"])
 
 
+def test_the_model_stands_under_model_and_the_baseline_under_baseline(reported):
+    settings, measured, *_ = reported
+    tables = Tables((settings.root / "reports" / "report" / "games.html").read_text()).tables
+    [scores] = [table for table in tables if table[0] == ["measure", "model", "95 % interval", "baseline", "95 % interval"]]
+    for name, words in (("macro_f1", "macro-F1"), ("accuracy", "accuracy"), ("log_loss", "log-loss")):
+        wanted = [words]
+        for who in ("model", "baseline"):
+            bounds = measured[who]["intervals"][name]
+            wanted += [f"{measured[who][name]:.3f}", f"{bounds['low']:.3f} to {bounds['high']:.3f}"]
+        assert wanted in scores
+    assert measured["model"]["macro_f1"] != measured["baseline"]["macro_f1"]
+
+
 def test_page_and_markdown_have_the_same_tables_and_pictures(reported):
     settings, *_, found = reported
     folder = settings.root / "reports" / "report"

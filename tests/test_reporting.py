@@ -9,12 +9,14 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from compared import comparison
+from dvc_project import example, put_dataset
 
+from groundswell.config import Settings
 from groundswell.reporting import charts
 from groundswell.reporting.blocks import Listing, Missing, Picture, Table
 from groundswell.reporting.clouds import cloud
 from groundswell.reporting.comparison import findings
-from groundswell.reporting.facts import Facts, Found
+from groundswell.reporting.facts import Facts, Found, _words
 from groundswell.reporting.markdown import markdown
 from groundswell.reporting.page import page
 from groundswell.reporting.slides import slides
@@ -213,6 +215,21 @@ def test_a_word_of_few_groups_is_not_shown_however_many_posts_it_has():
     groups = [f"g{number}" for number in range(9)] + ["one"] * 5 + ["two", "three", "four", "one"] + list("abcdefghi")
     shown = telling_words(texts, np.repeat([2, 2, 0], 9), 9, groups=groups, least=5)
     assert {word for word, _ in shown["positive"]} == {"great", "kwyjibo"}
+
+
+@pytest.mark.slow
+def test_words_come_of_the_subjects_rows_and_of_many_authors_only(tmp_path):
+    settings = Settings(project=tmp_path)
+    rows = [example(number, "great plugh" if number < 9 else "awful kwyjibo", 2 if number < 9 else 0) for number in range(18)]
+    for row in rows[:9]:
+        row["group"] = row["row_id"] if row["post_id"] < "5" else "one author's"
+    rows[0]["text"] = rows[1]["text"] = "great"  # so that plugh has three groups of its own, and the one
+    put_dataset(settings, {"train": rows, "validation": rows[:2], "test": rows[:2]})
+    held = {"params": {"group_by": ["author"]}}
+    assert {word for word, _ in _words(settings, "games", held, is_here=True).value["positive"]} == {"great"}
+    assert {word for word, _ in _words(settings, "games", held, is_here=True).value["negative"]} == {"awful", "kwyjibo"}
+    assert not _words(settings, "games", held, is_here=False)
+    assert not _words(settings, "games", {"params": {"group_by": ["duplicates"]}}, is_here=True)
 
 
 @pytest.mark.slow

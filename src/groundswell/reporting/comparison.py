@@ -97,9 +97,9 @@ def _costs(done: list[dict], source: str) -> Table:
     rows = []
     for row in done:
         made = f"{row['cleaning']} → {row['features']} → {row['model']}" + (f" + {row['augmentation']}" if row["augmentation"] != "none" else "")
-        sizes = (megabytes(row["size_bytes"]), megabytes(row["peak_memory_bytes"]))
-        speed = row["posts_per_second"]
-        rows.append((row["name"], made, seconds(row["train_seconds"]), NONE if speed is None else f"{speed:,.0f}", *sizes))
+        sizes = (megabytes(row.get("size_bytes")), megabytes(row.get("peak_memory_bytes")))
+        speed = row.get("posts_per_second")  # a cost that could not be measured is not there
+        rows.append((row["name"], made, seconds(row.get("train_seconds")), NONE if speed is None else f"{speed:,.0f}", *sizes))
     headings = ("approach", "cleaning → features → model", "one fit, s", "posts/s, one core", "size, MB", "peak memory, MB")
     return Table("What they are made of, and what they cost", headings, tuple(rows), source, numeric=4)
 

@@ -19,7 +19,9 @@ figure { margin: 18px 0; break-inside: avoid; } figure img { display: block; max
 figure .card { padding: 16px; } .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 14px; align-items: start; }
 .pair figure { margin: 6px 0; } .report .tiles { margin: 14px 0 0; } .report td { overflow-wrap: break-word; }
 @page { size: A4; margin: 16mm 13mm; }
-@media print { main { padding: 0; max-width: none; } body { font-size: 11px; background: none; } nav { display: none; } th, td { padding: 4px 8px; }
+@media print { main { padding: 0; max-width: none; } body { font-size: 11px; background: none; } nav { display: none; } th, td { padding: 3px 7px; }
+  tr:first-child th { font-size: 10px; } .report p, .report li { max-width: none; } .report .tiles { grid-template-columns: repeat(5, 1fr); }
+  .pair { grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); } figure .card { padding: 8px; }
   .card { overflow: visible; } tr, .tile, .abstract, li { break-inside: avoid; } h2, h3 { break-after: avoid; } }
 </style>"""
 
