@@ -190,24 +190,12 @@ def test_limits_are_written_from_the_numbers():
     assert "made in demo mode" in sentences(written(replace(COMPARED, is_demo=True), now=NOW))
 
 
-def test_the_front_is_of_those_that_none_beats():
-    rows = [{"name": name, "speed": speed, "mean": mean} for name, speed, mean in (("a", 10, 0.9), ("b", 100, 0.8), ("c", 50, 0.7), ("d", 100, 0.8))]
-    assert [row["name"] for row in charts.front(rows)] == ["a", "b"]
-
-
 @pytest.mark.parametrize("values", [[0.5], [0.5, 0.5], [0.0, 1.0], [-3.0, 1e-9]])
 def test_a_scale_holds_its_values(values):
     scale = charts._Scale(values, 10, 110)
     assert all(10 - 1e-6 <= scale(value) <= 110 + 1e-6 for value in values)
     assert scale.ticks()[0] <= min(values)
     assert scale.ticks()[-1] >= max(values)
-
-
-def test_names_in_a_picture_do_not_cover_each_other():
-    names = charts._Names([(100, 50)])
-    drawn = [names.put("word", 90, 50 + shift) for shift in (0, 1, 2, 3)]
-    places = sorted(float(re.search(r' y="([\d.]+)"', text)[1]) for text in drawn)
-    assert all(second - first >= 15 for first, second in zip(places, places[1:], strict=False))
 
 
 def test_a_word_of_few_groups_is_not_shown_however_many_posts_it_has():

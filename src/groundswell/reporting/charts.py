@@ -9,22 +9,23 @@ import math
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from groundswell.compare_plots import STYLE
 from groundswell.schema import LABELS
 
 _INK = "--ink:#1c2430;--soft:#5d6b7e;--line:#d5dbe2;--paper:#fff;--bar:#3f6fb5;--good:#1a7f4b;--bad:#b3261e;--note:#b07a00"
 _DARK = "--ink:#e6eaf0;--soft:#9aa7b8;--line:#3a4452;--paper:#1b212a;--bar:#7ba4e0;--good:#6fd39b;--bad:#ff9c94;--note:#f0c566"
+_THEME = f"svg{{{_INK}}}@media (prefers-color-scheme:dark){{svg{{{_DARK}}}}}"
 _STYLE = (
-    f"svg{{{_INK}}}@media (prefers-color-scheme:dark){{svg{{{_DARK}}}}}"
+    f"{_THEME}"
     "text{font:13px system-ui,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;fill:var(--ink)}"
     ".soft{fill:var(--soft);font-size:12px}.end{text-anchor:end}.mid{text-anchor:middle}.big{font-size:17px;font-weight:600}"
     ".line{stroke:var(--line);stroke-width:1;fill:none}.dash{stroke-dasharray:4 4}"
     ".bar{fill:var(--bar)}.good{fill:var(--good)}.bad{fill:var(--bad)}.note{fill:var(--note)}.faint{fill:var(--soft)}"
     ".s-bar{stroke:var(--bar)}.s-good{stroke:var(--good)}.s-bad{stroke:var(--bad)}.s-note{stroke:var(--note)}.s-faint{stroke:var(--soft)}"
-    "polyline,.whisker{fill:none;stroke-width:2}.halo{paint-order:stroke;stroke:var(--paper);stroke-width:4;stroke-linejoin:round}"
+    "polyline,.whisker{fill:none;stroke-width:2}"
 )
 _OF_LABEL = dict(zip(LABELS, ("bad", "faint", "good"), strict=True))
 _OF_SAYS = {"best": "good", "indistinguishable": "bar", "worse": "faint"}
-_SERIES = ("bar", "good", "note", "bad", "faint")
 
 
 def intervals(rows: Sequence[dict]) -> bytes:
@@ -40,59 +41,9 @@ def intervals(rows: Sequence[dict]) -> bytes:
     return _svg(760, height, "macro-F1 with its interval, a line a row", drawn)
 
 
-def pareto(rows: Sequence[dict]) -> bytes:
-    """Quality by speed: ``rows`` (name, speed, mean, low, high); those that no other beats in both are joined and named."""
-    width, height, left, bottom = 760, 400, 60, 350
-    across = _Scale([math.log10(row["speed"]) for row in rows], left + 16, width - 140, step=1.0)
-    up = _Scale([row[name] for row in rows for name in ("low", "high")], bottom, 20)
-    best = {row["name"] for row in front(rows)}
-    drawn = [_up(up, left, width - 24)]
-    for exponent in across.ticks():
-        drawn.append(f'<text class="soft mid" x="{across(exponent):.1f}" y="{bottom + 22}">{10**exponent:,.0f}</text>')
-    drawn.append(f'<text class="soft mid" x="{(left + width) / 2:.0f}" y="{height - 8}">posts a second on one core (logarithmic)</text>')
-    joined = " ".join(f"{across(math.log10(row['speed'])):.1f},{up(row['mean']):.1f}" for row in front(rows))
-    drawn.append(f'<polyline class="s-good dash" points="{joined}"/>')
-    names = _Names((across(math.log10(row["speed"])), up(row["mean"])) for row in rows)
-    for row in rows:
-        x, y, kind = across(math.log10(row["speed"])), up(row["mean"]), "good" if row["name"] in best else "faint"
-        drawn.append(f'<line class="s-{kind}" x1="{x:.1f}" x2="{x:.1f}" y1="{up(row["low"]):.1f}" y2="{up(row["high"]):.1f}" opacity=".5"/>')
-        drawn.append(f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{5 if row["name"] in best else 4}"/>')
-    for row in front(rows):
-        drawn.append(names.put(row["name"], across(math.log10(row["speed"])) + 10, up(row["mean"])))
-    return _svg(width, height, "macro-F1 against posts a second; the rows that none beats in both are named", drawn)
-
-
-def front(rows: Sequence[dict]) -> list[dict]:
-    """The rows than which none is both faster and better (Pareto's front), the fastest last."""
-    found: list[dict] = []
-    for row in sorted(rows, key=lambda row: (-row["speed"], -row["mean"], row["name"])):
-        if not found or row["mean"] > found[-1]["mean"]:
-            found.append(row)
-    return found[::-1]
-
-
-def learning(curves: Sequence[dict]) -> bytes:
-    """Macro-F1 by number of labels, a line with its interval for each of ``curves`` (name, points)."""
-    width, height, left, bottom = 760, 380, 60, 320
-    points = [point for curve in curves for point in curve["points"]]
-    across = _Scale([point["labels"] for point in points], left + 16, width - 190)
-    up = _Scale([point[name] for point in points for name in ("low", "high")], bottom, 20)
-    drawn = [_up(up, left, width - 174)]
-    for labels in sorted({point["labels"] for point in points}):
-        drawn.append(f'<text class="soft mid" x="{across(labels):.1f}" y="{bottom + 22}">{labels:,}</text>')
-    drawn.append(f'<text class="soft mid" x="{(left + width - 174) / 2:.0f}" y="{height - 14}">labelled posts to learn from</text>')
-    names = _Names()
-    for number, curve in enumerate(curves):
-        kind = _SERIES[number % len(_SERIES)]
-        line = sorted(curve["points"], key=lambda point: point["labels"])
-        for point in line:
-            x = across(point["labels"])
-            drawn.append(f'<line class="s-{kind}" x1="{x:.1f}" x2="{x:.1f}" y1="{up(point["low"]):.1f}" y2="{up(point["high"]):.1f}" opacity=".6"/>')
-            drawn.append(f'<circle class="{kind}" cx="{x:.1f}" cy="{up(point["macro_f1"]):.1f}" r="4"/>')
-        joined = " ".join(f"{across(point['labels']):.1f},{up(point['macro_f1']):.1f}" for point in line)
-        drawn.append(f'<polyline class="s-{kind}" points="{joined}"/>')
-        drawn.append(names.put(curve["name"], width - 166, up(line[-1]["macro_f1"]), kind))
-    return _svg(width, height, "macro-F1 by the number of labelled posts", drawn)
+def drawn_by_compare(picture: str) -> bytes:
+    """A picture of `compare_plots` as a file that stands alone, light or dark as the charts here."""
+    return picture.replace('class="picture">', f'class="picture" style="background:var(--paper)"><style>{_THEME}</style>{STYLE}', 1).encode()
 
 
 def confusion(counts: dict[tuple[str, str], int]) -> bytes:
@@ -186,27 +137,6 @@ def _across(scale: _Scale, top: float, bottom: float, words_at: float) -> str:
         f'<text class="soft mid" x="{scale(tick):.1f}" y="{words_at}">{tick:.2f}</text>'
         for tick in scale.ticks()
     )
-
-
-class _Names:
-    """Names beside points: each stands as near to its point as those before it allow."""
-
-    _HIGH, _WIDE = 15, 7.3  # of a line, of a letter, in units of the picture
-
-    def __init__(self, points: Iterable[tuple[float, float]] = ()):
-        """``points``: what no name may cover."""
-        self._boxes = [(x - 4, x + 4, y, self._HIGH / 2) for x, y in points]
-
-    def put(self, name: str, x: float, y: float, kind: str = "") -> str:
-        """``name`` as text that begins at ``x`` and stands near ``y``."""
-        end = x + self._WIDE * len(name)
-        shifts = (sign * self._HIGH * step / 2 for step in range(60) for sign in (1, -1))
-        place = next(y + shift for shift in shifts if self._is_free(x, end, y + shift))
-        self._boxes.append((x, end, place, self._HIGH))
-        return f'<text class="halo {kind}" x="{x:.1f}" y="{place + 4:.1f}">{escape(name)}</text>'
-
-    def _is_free(self, start: float, end: float, y: float) -> bool:
-        return all(end < left or right < start or abs(y - other) >= room for left, right, other, room in self._boxes)
 
 
 def _svg(width: float, height: float, told: str, drawn: list[str]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from groundswell.compare_plots import curves_picture, frontier, pareto_picture
 from groundswell.reporting import charts
 from groundswell.reporting.blocks import (
     NONE,
@@ -34,7 +35,7 @@ def section(facts: Facts) -> Section:
     done = ranked(report)
     blocks: list[Block] = [*_of_other_rows(facts), *(Paragraph(line) for line in findings(report))]
     if done:
-        blocks += [_chart(done, source), _qualities(done, source), _costs(done, source), *_pareto(done, source)]
+        blocks += [_chart(done, source), _qualities(done, source), _costs(done, source), *_pareto(report, source)]
     blocks += _curves(report, source) + _not_done(report, source)
     machine = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(report.get("machine", {}).items()))
     if machine:
@@ -104,24 +105,20 @@ def _costs(done: list[dict], source: str) -> Table:
     return Table("What they are made of, and what they cost", headings, tuple(rows), source, numeric=4)
 
 
-def _pareto(done: list[dict], source: str) -> list[Block]:
-    rows = [
-        {"name": row["name"], "speed": row["posts_per_second"], **{key: row["macro_f1"][key] for key in ("mean", "low", "high")}}
-        for row in done
-        if row["posts_per_second"]
-    ]
-    if len(rows) < 2:
+def _pareto(report: dict, source: str) -> list[Block]:
+    timed = [row for row in ranked(report) if row.get("posts_per_second")]
+    if len(timed) < 2:
         return []
-    front = [row["name"] for row in charts.front(rows)]
+    drawn = charts.drawn_by_compare(pareto_picture(report))
     return [
-        Picture("pareto.svg", "Quality by speed, and the approaches that none beats in both", charts.pareto(rows), source),
-        Paragraph(f"No other approach is both better and faster than {listed(front)}."),
+        Picture("pareto.svg", "Quality by speed, and the approaches that none beats in both", drawn, source),
+        Paragraph(f"No other approach is both better and faster than {listed(frontier(timed)[::-1])}."),
     ]
 
 
 def _curves(report: dict, source: str) -> list[Block]:
-    curves = [curve for curve in report.get("curves", []) if curve["points"]]
-    if not curves:
+    curves, picture = [curve for curve in report["curves"] if len(curve["points"]) > 1], curves_picture(report)
+    if not picture:
         return [Missing("There are no learning curves.", "name rows under compare.curves in params.yaml, then groundswell compare")]
     labels = sorted({point["labels"] for curve in curves for point in curve["points"]})
     rows = []
@@ -131,7 +128,7 @@ def _curves(report: dict, source: str) -> list[Block]:
         rows.append((curve["name"], *cells))
     headings = ("approach", *(f"{count(number)} labels" for number in labels))
     return [
-        Picture("learning_curves.svg", "Macro-F1 by the number of labelled posts to learn from", charts.learning(curves), source),
+        Picture("learning_curves.svg", "Macro-F1 by the number of labelled posts to learn from", charts.drawn_by_compare(picture), source),
         Table("Learning curves", headings, tuple(rows), source, numeric=len(labels), note=_gain(curves)),
     ]
 
@@ -141,10 +138,9 @@ def _gain(curves: list[dict]) -> str:
     found = []
     for curve in curves:
         line = sorted(curve["points"], key=lambda point: point["labels"])
-        if len(line) > 1:
-            step = f"from {count(line[-2]['labels'])} to {count(line[-1]['labels'])} labels"
-            found.append(f"{curve['name']}: {change(line[-1]['macro_f1'] - line[-2]['macro_f1'])} {step}")
-    return f"The last step: {'; '.join(found)}." if found else ""
+        step = f"from {count(line[-2]['labels'])} to {count(line[-1]['labels'])} labels"
+        found.append(f"{curve['name']}: {change(line[-1]['macro_f1'] - line[-2]['macro_f1'])} {step}")
+    return f"The last step: {'; '.join(found)}."
 
 
 def _not_done(report: dict, source: str) -> list[Block]:
