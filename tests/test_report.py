@@ -9,10 +9,10 @@ from html import unescape
 
 import pytest
 from compared import comparison
-from models import knowing_baseline, project_with_registry, register
+from models import project_with_registry, register
 from test_reporting import Tables, markdown_tables
 
-from groundswell import baseline, runs, tracking
+from groundswell import runs, tracking
 from groundswell.config import EvaluateParams, JudgeParams
 from groundswell.errors import DatasetError, UsageError
 from groundswell.evaluate import evaluate
@@ -148,20 +148,18 @@ def test_numbers_of_another_data_set_are_not_told_as_this_ones(reported, tmp_pat
         report("games", settings=settings, now=NOW)
 
 
-def test_a_challenger_without_a_champion_is_not_called_one(tmp_path):
-    settings = project_with_registry(tmp_path / "project")
-    version = register(settings, "bad")
-    baseline_path = settings.model("games") / baseline.FILE
-    knowing_baseline().save(baseline_path)
-    evaluate("games", settings=settings, params=EvaluateParams(bootstrap_samples=200))
-    judge("games", settings=settings, params=JudgeParams(bootstrap_samples=200, latency_texts=8), now=NOW)
+def test_a_challenger_without_a_champion_is_not_called_one(reported, tmp_path):
+    settings = reported[0].model_copy(update={"project": tmp_path / "project"})
+    shutil.copytree(reported[0].project, settings.project)
+    tracking.delete_alias(settings, "games", tracking.CHAMPION)
+    Ledger(settings, "games").path.unlink()
     found = report("games", settings=settings, now=NOW)
     told = _texts(settings)["games.md"]
     assert not found["is_champion"]
+    assert found["model_version"] == "1"
     assert "Challenger" in found["sections"]
-    assert f"There is no champion; version {version} is the challenger" in told
-    assert "It is worse than that: paired" in told
-    assert "is HOLD, on" in told
+    assert "There is no champion; version 1 is the challenger" in told
+    assert "is the champion" not in told
     assert "Nothing was ever promoted" in told
 
 

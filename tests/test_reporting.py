@@ -13,6 +13,7 @@ from dvc_project import example, put_dataset
 
 from groundswell.config import Settings
 from groundswell.reporting import charts
+from groundswell.reporting.abstract import _against_baseline
 from groundswell.reporting.blocks import Listing, Missing, Picture, Table
 from groundswell.reporting.clouds import cloud
 from groundswell.reporting.comparison import findings
@@ -181,6 +182,17 @@ def test_a_comparison_on_other_rows_says_so():
     other = Found(comparison(dataset_md5="1" * 32), "reports/compare/games.json")
     assert "don't hold them together" in sentences(written(replace(COMPARED, compare=other), now=NOW))
     assert "don't hold them together" not in sentences(written(COMPARED, now=NOW))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [(0.01, 0.05, "That it is better is shown"), (-0.01, 0.05, "That is indistinguishable from none"), (-0.05, -0.01, "It is worse than that")],
+)
+def test_better_than_the_baseline_is_what_the_interval_shows(low, high, said):
+    difference = {"estimate": (low + high) / 2, "low": low, "high": high}
+    told = _against_baseline(replace(EMPTY, verdict=Found({"difference_to_baseline": difference}, "x")))
+    assert told.strip().startswith(said)
+    assert f"{low:+.3f} to {high:+.3f}" in told
 
 
 def test_limits_are_written_from_the_numbers():

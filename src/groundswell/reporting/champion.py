@@ -18,8 +18,10 @@ from groundswell.reporting.blocks import (
     change,
     count,
     interval,
+    megabytes,
     p_value,
     score,
+    seconds,
     share,
 )
 from groundswell.reporting.facts import Facts
@@ -124,7 +126,7 @@ def _judged(facts: Facts) -> list[Block]:
         headings = ("measure", "difference", "95 % interval", "p (Holm)")
         title = f"Against version {verdict['champion_version']}, which was champion then"
         blocks.append(Table(title, headings, tuple(rows), source, numeric=3, note=f"Power: {verdict['power']}."))
-    return [*blocks, _int8(verdict, source), *_behaviour(verdict, source)]
+    return [*blocks, _int8(verdict, source), *_costs(verdict, source), *_behaviour(verdict, source)]
 
 
 def decision(verdict: dict) -> str:
@@ -138,14 +140,31 @@ def _int8(verdict: dict, source: str) -> Table:
     return Table("What quantisation does", ("network", "calibration error", "log-loss"), tuple(rows), source, numeric=2, note=note)
 
 
+def _costs(verdict: dict, source: str) -> list[Block]:
+    """What the models took in serving's own processes, where judge could measure that."""
+    measured = {name: one for name, one in verdict.get("serving", {}).items() if isinstance(one, dict)}
+    if not measured:
+        why = verdict.get("serving", {}).get("not_measured", "the verdict is older than that measurement")
+        return [Missing(f"Latency and memory in a serving process: {why}.", "groundswell judge, where serving can be started")]
+    rows = []
+    for name, one in measured.items():
+        times = (f"{one['p50_ms']:.1f}", f"{one['p95_ms']:.1f}", megabytes(one["rss_bytes"]), seconds(one["loaded_seconds"]))
+        rows.append((f"the {name} of that verdict", *times))
+    headings = ("model", "p50, ms", "p95, ms", "memory, MB", "loaded in, s")
+    return [Table("In a serving process, over HTTP", headings, tuple(rows), source, numeric=4)]
+
+
 def _behaviour(verdict: dict, source: str) -> list[Block]:
     found = verdict.get("behaviour", {}).get("challenger")
     if not found:
         return [Missing("Behaviour by capability: the verdict is older than the behavioural cases.", "groundswell judge")]
-    lines = sorted(found.items(), key=lambda item: (item[0] == "all", item[1]["passed"] / item[1]["cases"]))
+    lines = sorted(found.items(), key=lambda item: (item[0] != "all", item[1]["passed"] / item[1]["cases"], item[0]))
     rows = tuple((name, one["kind"], count(one["cases"]), count(one["passed"]), share(one["passed"], one["cases"])) for name, one in lines)
-    note = "Invented cases in the manner of CheckList, made of templates; few kinds of sentences, and no measure of the topic's own language."
-    return [Table("Behaviour", ("capability", "kind", "cases", "passed", "share"), rows, source, numeric=3, note=note, is_on_slides=True)]
+    note = (
+        "Invented cases in the manner of CheckList, the least passed first: few kinds of sentences, and no measure of how the topic's people write."
+    )
+    headings = ("capability (language, where not English)", "kind", "cases", "passed", "share")
+    return [Table("Behaviour", headings, rows, source, numeric=3, note=note, is_on_slides=True)]
 
 
 def _last_verdict(facts: Facts) -> list[Block]:
