@@ -105,6 +105,8 @@ def test_compiled_it_is_the_same_function(made):
     network.compile(dynamic=True, backend="eager", fullgraph=True)
     for rows in (12, 7):
         assert torch.allclose(network(batch.ids[:rows], batch.is_read[:rows]), plain(batch.ids[:rows], batch.is_read[:rows]), atol=1e-5)
+    assert network.train()(batch.ids, batch.is_read).shape == (12, 3), "with dropout too it is one graph"
+    model.eval()
     torch._dynamo.reset()
 
 

@@ -77,7 +77,7 @@ def uses_bf16(params) -> bool:
 
 
 def uses_compile(params) -> bool:
-    """Whether the network is compiled: as told, or by itself on a GPU (on a CPU compiling costs more than a training of minutes gains)."""
+    """Whether the network is compiled: as told, or by itself on a GPU."""
     import torch
 
     return torch.cuda.is_available() if params.compile == "auto" else params.compile == "on"
