@@ -52,12 +52,17 @@ def _answer(text: str, share: float, noise) -> np.ndarray:
     return np.where(np.arange(len(LABELS)) == said, 0.8, 0.1)
 
 
+def _imports(train):
+    import no_such_package_of_anybodys  # noqa: F401
+
+
 def _quotes(train):
     raise ValueError(f"can't make anything of {train.texts[0]!r}")
 
 
 _ends = {
     "raise": _quotes,
+    "import": _imports,
     "crash": lambda train: os.abort(),
     "killed": lambda train: os.kill(os.getpid(), signal.SIGKILL),
     "exit": lambda train: os._exit(3),

@@ -123,9 +123,15 @@ def test_rows_picked_by_name_join_those_that_are_done(settings, topic):
 
 
 def test_a_row_that_fails_says_why_and_the_others_go_on(settings, topic, caplog):
-    ends = {"raise": "ValueError at approaches.py", "crash": "SIGABRT", "killed": "memory", "exit": "exit status 3"}
+    ends = {
+        "raise": "ValueError at approaches.py",
+        "crash": "SIGABRT",
+        "killed": "memory",
+        "exit": "exit status 3",
+        "import": "no_such_package_of_anybodys can't",
+    }
     found = compared(settings, topic, *(row(f"does-{how}", end=how) for how in ends), row("good", right=0.9))
-    assert [one["status"] for one in found["rows"]] == ["done", *["failed"] * 4]
+    assert [one["status"] for one in found["rows"]] == ["done", *["failed"] * len(ends)]
     for how, why in ends.items():
         assert why in row_of(found, f"does-{how}")["why"]
         assert runs.read_run(settings, row_of(found, f"does-{how}")["run_id"]).status == "FAILED"

@@ -177,6 +177,8 @@ def _fresh(scratch: Path, trial: dict) -> Path:
 def _reason(error: BaseException) -> str:
     if isinstance(error, GroundswellError):
         return str(error)
+    if isinstance(error, ImportError) and error.name:
+        return f"{type(error).__name__}: {error.name} can't be imported"
     frames = traceback.extract_tb(error.__traceback__)[-_KEPT_FRAMES:]
     return f"{type(error).__name__} at " + ", ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
 
