@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 
 from groundswell import nested, runs, tracking
 from groundswell.alive import this_process
@@ -74,9 +75,9 @@ class _Work:
         return self.params.budget_minutes * 60 - (self.clock() - self.begun) if self.params.budget_minutes else float("inf")
 
     def seconds_of(self, *states: str) -> float:
-        """The mean of the trials that ended so; 0 before there is one."""
+        """The median of the trials that ended so, since the first of a process loads libraries; 0 before there is one."""
         found = [trial.user_attrs["seconds"] for trial in self.study.trials(*states) if "seconds" in trial.user_attrs]
-        return sum(found) / len(found) if found else 0.0
+        return median(found) if found else 0.0
 
 
 def tune(

@@ -25,7 +25,11 @@ def tune_page(report: dict, trials: Sequence, pictures: Mapping[str, bytes]) -> 
     ]
     if report["best"]:
         body += ["<h2>Against today's values</h2>", _against(report)]
-        body += ["<h2>The best values</h2>", _values(report), f'<div class="card"><pre style="padding: 0 16px">{escape(report["yaml"])}</pre></div>']
+        body += [
+            "<h2>The best values</h2>",
+            _values(report),
+            f'<div class="card" style="margin-top: 12px"><pre style="padding: 0 16px">{escape(report["yaml"])}</pre></div>',
+        ]
     body += [f"<h2>{_TITLES[name]}</h2>{_picture(_TITLES[name], png)}" for name, png in pictures.items()]
     body += ["<h2>Trials</h2>", _trials(trials, sorted(report["space"])), f"<footer>Study {code(report['study'])}; found by Optuna.</footer>"]
     return document(title, "\n".join(body))
