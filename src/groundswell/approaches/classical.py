@@ -26,7 +26,7 @@ _CLASS_WEIGHT = {"class_weight": Option("balanced", choices=("balanced", "none")
 _BY_FEATURES = {
     "bag_of_words": {"alpha": 1.0, "logistic": 0.2, "svm": 0.02},
     **dict.fromkeys(("tfidf", "char_ngrams", "words_and_chars", "words_chars_lexicon"), {"alpha": 0.1, "logistic": 1.0, "svm": 0.1}),
-    **dict.fromkeys(grid.AVERAGED, {"logistic": 0.1, "svm": 0.01}),
+    **dict.fromkeys(grid.AVERAGED, {"logistic": 0.01, "svm": 0.003}),
 }
 """The smoothing of naive Bayes, and C of logistic regression and SVM: the best on a part of the tweets' training split (docs/approaches.md)."""
 

@@ -29,7 +29,7 @@ _TRAINED = {
 OPTIONS = {
     "word2vec": _TRAINED,
     "fasttext": {**_TRAINED, "buckets": Option(50_000, least=1, most=2_000_000)},
-    "doc2vec": {**_TRAINED, "dimensions": Option(100, least=2, most=1000), "vector_epochs": Option(30, least=1, most=1000)},
+    "doc2vec": {**_TRAINED, "dimensions": Option(200, least=2, most=1000), "vector_epochs": Option(30, least=1, most=1000)},
     "vectors": {"most_words": Option(400_000, least=1)},
 }
 """Features → their options. ``most_words`` of a file are read, its first: files are in order of frequency."""
