@@ -168,6 +168,11 @@ def test_what_can_not_be_told_apart_is_called_indistinguishable():
     assert "12 approaches are worse" in " ".join(findings(alone))
 
 
+def test_a_p_that_no_resample_contradicts_is_an_upper_bound():
+    [quality] = [table for table in written(COMPARED, now=NOW).blocks(Table) if "p (Holm)" in table.headings]
+    assert {row[1]: row[-1] for row in quality.rows} == {"best": "–", "indistinguishable": "0.213", "worse": "≤ 0.012"}
+
+
 def test_rows_without_a_result_are_named_with_their_reason():
     report = written(COMPARED, now=NOW)
     assert "cnn-lstm: failed (out of memory)" in sentences(report)

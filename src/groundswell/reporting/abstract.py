@@ -27,7 +27,7 @@ def _sentences(facts: Facts, missing: int) -> Iterator[str]:
     yield " ".join(comparison.findings(facts.compare.value)) if facts.compare else "The approaches of the field were not compared on this topic."
     yield drift.summary(facts) if facts.monitor else "No window was monitored for drift."
     if missing:
-        yield f"{told(missing, 'thing')} that this report would hold could not be told; the limits name them."
+        yield f"{told(missing, 'thing')} that this report would hold could not be told; the limits say what."
 
 
 def _data(facts: Facts) -> str:

@@ -18,7 +18,6 @@ from groundswell.reporting.blocks import (
     interval,
     listed,
     megabytes,
-    p_value,
     score,
     seconds,
     told,
@@ -35,7 +34,7 @@ def section(facts: Facts) -> Section:
     done = ranked(report)
     blocks: list[Block] = [*_of_other_rows(facts), *(Paragraph(line) for line in findings(report))]
     if done:
-        blocks += [_chart(done, source), _qualities(done, source), _costs(done, source), *_pareto(report, source)]
+        blocks += [_chart(done, source), _qualities(done, report["samples"], source), _costs(done, source), *_pareto(report, source)]
     blocks += _curves(report, source) + _not_done(report, source)
     machine = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(report.get("machine", {}).items()))
     if machine:
@@ -83,15 +82,20 @@ def _chart(done: list[dict], source: str) -> Picture:
     return Picture("comparison.svg", title, charts.intervals(rows), source)
 
 
-def _qualities(done: list[dict], source: str) -> Table:
+def _qualities(done: list[dict], samples: int, source: str) -> Table:
     rows = []
     for row in done:
         found, against = row["macro_f1"], row["against_best"]
         numbers = (score(found["mean"]), interval(found["low"], found["high"]), score(row["macro_recall"]["mean"]), score(row["accuracy"]["mean"]))
-        tested = (NONE, NONE) if against["says"] == "best" else (change(against["estimate"]), p_value(against["p_holm"]))
+        tested = (NONE, NONE) if against["says"] == "best" else (change(against["estimate"]), _p(against, samples))
         rows.append((row["name"], against["says"], *numbers, *tested))
     headings = ("approach", "against the best", "macro-F1", "95 % interval", "macro-recall", "accuracy", "difference", "p (Holm)")
     return Table("Approaches on the same folds", headings, tuple(rows), source, numeric=6, is_on_slides=True)
+
+
+def _p(against: dict, samples: int) -> str:
+    """With ``≤`` where no resample contradicts the difference: so many resamples can't show a smaller one."""
+    return ("≤ " if against["p_value"] <= 2 / (samples + 1) + 1e-6 else "") + f"{against['p_holm']:.3f}"
 
 
 def _costs(done: list[dict], source: str) -> Table:
