@@ -122,9 +122,9 @@ def shared_export(seed: int = 0, steps: int = 60) -> Path:
     return tiny_export(box / "export", seed=seed, steps=steps)
 
 
-def tiny_base(folder: Path, *, seed: int = 0) -> str:
-    """A DistilBERT checkpoint of width 32 in ``folder`` (safetensors and tokenizer): a value for ``train.base``."""
-    model, tokenizer = tiny_model(seed)
+def tiny_base(folder: Path, *, seed: int = 0, steps: int = 0) -> str:
+    """A DistilBERT checkpoint of width 32 in ``folder`` (safetensors and tokenizer), without a head: a value for ``train.base``."""
+    model, tokenizer = tiny_model(seed, steps=steps)
     model.distilbert.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return str(folder)
