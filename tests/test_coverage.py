@@ -15,7 +15,7 @@ from groundswell.overview import overview
 from groundswell.schema import POST, QUARANTINE
 from groundswell.sources.replay import ReplayTopic
 from groundswell.sources.steam import SteamTopic
-from groundswell.superseded import sealed_contents, write_sealed
+from groundswell.superseded import sealed_contents, write_sealed, written_as
 from groundswell.window import parse_windows
 
 WINDOWS = parse_windows("2026-10-19..2026-10-21")
@@ -133,6 +133,42 @@ def test_content_that_came_back_is_not_superseded(lived):
     put(lived, "valid", "2026-10-20", rows("a", "b", "c"), reason="restored")
     cell = overview(lived, PARAMS)["topics"]["games"]["steam"]["2026-10-20"]
     assert (cell["state"], cell["revision"], cell["superseded"]) == ("sealed", 3, [])
+
+
+def state_of(settings, day="2026-10-19"):
+    return overview(settings, PARAMS)["topics"]["games"]["steam"][day]["state"]
+
+
+def test_what_was_collected_again_since_it_was_validated_is_validated_no_more(tmp_path):
+    settings = Settings(project=tmp_path, home=tmp_path)
+    demand = {"topic": "games", "sources": ["steam"], "windows": parse_windows("2026-10-19"), "settings": settings}
+    raw = put(settings, "raw", "2026-10-19", rows("a", "b"))
+    put(settings, "valid", "2026-10-19", rows("a"), made_of=written_as(raw))
+    assert state_of(settings) == "validated" and coverage(**demand)["missing"] == []
+    raw = put(settings, "raw", "2026-10-19", rows("a", "b", "c"), reason="recollect D-1")
+    assert state_of(settings) == "collected"
+    with pytest.raises(LakeError, match="steam/games/2026-10-19 .not validated since it was collected again"):
+        coverage(**demand)
+    put(settings, "valid", "2026-10-19", rows("a"), made_of=written_as(raw))  # the same valid posts, of other raw ones
+    assert state_of(settings) == "validated" and coverage(**demand)["missing"] == []
+    put(settings, "raw", "2026-10-19", rows("a", "b", "c"))
+    assert state_of(settings) == "validated", "the same posts once more are no others"
+
+
+def test_an_erasure_is_no_reason_to_validate_again(tmp_path):
+    settings = Settings(project=tmp_path, home=tmp_path)
+    raw = put(settings, "raw", "2026-10-19", rows("a", "b"))
+    put(settings, "valid", "2026-10-19", rows("a", "b"), made_of=written_as(raw))
+    lake = Lake(settings.lake)
+    for layer in ("raw", "valid"):
+        lake.rewrite(lake.partition(layer, "steam", "games", WINDOWS[0]), lambda table: table.slice(0, 1), reason="erased")
+    assert state_of(settings) == "validated"
+    put(
+        settings, "raw", "2026-10-19", rows("a"), status="complete", seen={"x": []}
+    )  # read again with who was erased left out: the same, but its footer
+    assert state_of(settings) == "validated"
+    put(settings, "raw", "2026-10-19", rows("a", "c"))
+    assert state_of(settings) == "collected"
 
 
 def test_the_page_and_the_table_have_numbers_and_no_posts(lived, capsys):

@@ -12,6 +12,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from groundswell.config import Settings, ValidateParams
+from groundswell.coverage import coverage
 from groundswell.errors import LakeChanged, LakeError, UsageError, ValidationFailed
 from groundswell.lake import Lake
 from groundswell.pii import Scrubber
@@ -396,3 +397,15 @@ def test_rows_that_are_replaced_meanwhile_get_no_other_rows_reasons(settings, mo
     monkeypatch.undo()
     run(settings)
     assert [row["post_id"] for row in layer(settings, "quarantine")] == ["p00007"]
+
+
+def test_raw_posts_that_changed_since_are_a_hole_until_they_are_validated(settings):
+    """Also where the valid ones stay the same: what changed may be among those put aside."""
+    put(settings, [post(1), post(2, text=None)])
+    run(settings, max_quarantined_share=1)
+    assert coverage("games", ["replay"], [DAY], settings=settings)["missing"] == []
+    put(settings, [post(1), post(3, text=None)])
+    with pytest.raises(LakeError, match="not validated since it was collected again"):
+        coverage("games", ["replay"], [DAY], settings=settings)
+    assert run(settings, max_quarantined_share=1)["revised"] == []
+    assert coverage("games", ["replay"], [DAY], settings=settings)["missing"] == []

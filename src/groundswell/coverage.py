@@ -14,6 +14,7 @@ from groundswell.errors import LakeError
 from groundswell.files import replacing, write_json
 from groundswell.lake import Lake
 from groundswell.overview import overview
+from groundswell.superseded import is_made_of
 from groundswell.window import Window, parse_windows
 
 _NAMED = 5
@@ -116,9 +117,10 @@ def _all_between(lake: Lake, topic: str, unit: str) -> list[Window]:
 
 
 def _state(lake: Lake, source: str, topic: str, window: Window) -> dict:
-    valid = lake.partition("valid", source, topic, window)
-    if lake.exists(valid):
-        known = lake.metadata(valid)
-        return {"status": known.get("status", "unknown"), "rows": known.get("rows", 0)}
-    is_raw = lake.exists(lake.partition("raw", source, topic, window))
-    return {"status": "not validated" if is_raw else "not collected", "rows": 0}
+    raw, valid = (
+        lake.metadata(one) if lake.exists(one) else None for one in (lake.partition(layer, source, topic, window) for layer in ("raw", "valid"))
+    )
+    if valid is None:
+        return {"status": "not collected" if raw is None else "not validated", "rows": 0}
+    status = valid.get("status", "unknown") if is_made_of(valid, raw) else "not validated since it was collected again"
+    return {"status": status, "rows": valid.get("rows", 0)}

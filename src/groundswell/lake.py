@@ -30,8 +30,8 @@ LAYERS = ("raw", "valid", "quarantine", "labels")
 ROW_GROUP = 32_768
 """Rows of a row group: what a reader and a writer hold at once."""
 _FOOTER = b"groundswell"
-_LINE = ("revision", "supersedes", "reason")
-_SAID_OF_ROWS = ("status", "seen")
+_LINE = ("revision", "supersedes", "reason", "written_as")
+_SAID_OF_ROWS = ("status", "seen", "made_of")
 """What a footer says of the rows that other rows would not: where it changes, the file is written anew, and is no revision for that."""
 _NAME = re.compile(
     r"(?P<layer>[^/]+)/source=(?P<source>[^/]+)/topic=(?P<topic>[^/]+)/date=(?P<date>[\d-]{10})(?:/hour=(?P<hour>\d\d))?/part-0\.parquet"
@@ -186,7 +186,8 @@ class Lake:
         if is_same and is_same_enough and all(before.get(name) == metadata.get(name) for name in _SAID_OF_ROWS):
             return
         line = {name: before[name] for name in _LINE if name in before} if is_same else _succession(before, reason)
-        after = {**metadata, "rows": rows.count, "content_sha256": content, **line}
+        # What its stage wrote: an erasure, which hands on the footer that it found, leaves it, so that what was made of it stays known as that.
+        after = {"written_as": content, **metadata, "rows": rows.count, "content_sha256": content, **line}
         rows.close(after)
         if before and not is_same:
             self._note_revision(partition, before, after)

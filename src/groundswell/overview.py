@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from groundswell.config import Params, Settings
 from groundswell.errors import LakeError
 from groundswell.lake import Lake, Partition
-from groundswell.superseded import built_on, read_sealed
+from groundswell.superseded import built_on, is_made_of, read_sealed
 from groundswell.window import Window, parse_windows
 
 STATES = ("missing", "collected", "open", "validated", "sealed")
@@ -88,7 +88,7 @@ def _cell(footers: dict[str, dict], sealed: str | None, built: dict[str, list[st
 def _state(raw: dict | None, valid: dict | None, *, is_sealed: bool) -> str:
     if (raw or {}).get("status") == "open":
         return "open"
-    if valid is not None:
+    if valid is not None and is_made_of(valid, raw):
         return "sealed" if is_sealed else "validated"
     return "missing" if raw is None else "collected"
 

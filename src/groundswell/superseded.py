@@ -15,6 +15,18 @@ from groundswell.lake import Lake
 from groundswell.window import Window
 
 
+def is_made_of(made: dict, of: dict | None) -> bool:
+    """Whether a partition with the footer ``made`` was made of what its stage wrote into the one with the footer ``of``: false where that was
+    written anew since, true where it can't be told (it is not there any more, or the footer is older than what tells it)."""
+    known = made.get("made_of")
+    return known is None or of is None or known == written_as(of)
+
+
+def written_as(footer: dict) -> str | None:
+    """The content that a stage wrote into a partition, whoever was erased from it since."""
+    return footer.get("written_as", footer.get("content_sha256"))
+
+
 class Contents:
     """Content hashes of the lake's partitions by their key in manifests, each footer read once."""
 

@@ -27,6 +27,7 @@ from groundswell.hygiene import Hygiene
 from groundswell.lake import Lake, Partition
 from groundswell.rawrows import PIECE, Piece, RawRows, frame_of, together
 from groundswell.schema import POST, QUARANTINE
+from groundswell.superseded import written_as
 from groundswell.tombstones import Tombstones
 from groundswell.window import Window
 
@@ -181,7 +182,7 @@ def _write_partition(
 ) -> dict[str, dict]:
     """Scrub a partition's rows and put them in their places, quarantine before valid."""
     metadata = {key: raw.described[key] for key in ("status", "connector_version") if key in raw.described}
-    metadata = {"status": "complete", **metadata, "window": raw.partition.window.key}
+    metadata = {"status": "complete", **metadata, "window": raw.partition.window.key, "made_of": written_as(raw.described)}
     key = (raw.partition.source, raw.partition.topic, raw.partition.window)
     valid, aside = lake.partition("valid", *key), lake.partition("quarantine", *key)
     why = raw.described.get("reason") or "validated again"
