@@ -119,6 +119,12 @@ def summary(labels: np.ndarray, answers: Sequence[np.ndarray]) -> dict:
     return found
 
 
+def reweighed(answers: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Probabilities (n, 3) as they are where a class is more frequent by its factor."""
+    found = answers * factors
+    return found / found.sum(axis=1, keepdims=True)
+
+
 def difference(labels: np.ndarray, one: Sequence[np.ndarray], other: Sequence[np.ndarray], name: str = "macro_recall") -> dict:
     """{"estimate", "low", "high"}: measure ``name`` of ``one``'s seeds' mean less ``other``'s, on the same resampled rows."""
 

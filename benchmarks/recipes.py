@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from corpora import some, tweets
 from harness import Measure, finish, shared
-from learners import cells, difference, network, page, points, speaks, summary
+from learners import cells, difference, network, page, points, reweighed, speaks, summary
 
 from groundswell.approaches.base import held_out
 from groundswell.config import TrainParams
@@ -22,6 +22,7 @@ from groundswell.config import TrainParams
 PLAIN = TrainParams(learning_rate=1e-4, batch_size=32, epochs=3, early_stopping_patience=0)
 RECIPES: dict[str, dict] = {
     "plain": {},
+    "adjusted": {"class_weights": "adjusted"},
     "balanced": {"class_weights": "balanced"},
     "average": {"average_last": 0.5},
     "layer_decay": {"layer_decay": 0.9, "learning_rate": 1.5e-4},
@@ -30,9 +31,10 @@ RECIPES: dict[str, dict] = {
     "cosine": {"schedule": "cosine"},
     "shorter": {"epochs": 2},
     "longer": {"epochs": 5},
-    "together": {"class_weights": "balanced", "average_last": 0.5, "layer_decay": 0.9, "learning_rate": 1.5e-4},
+    "together": {"class_weights": "adjusted", "average_last": 0.5, "layer_decay": 0.9, "learning_rate": 1.5e-4},
 }
 """Name → what differs from `PLAIN`."""
+_OUT = ", shares out"
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -56,16 +58,17 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def rows(labels: np.ndarray, learnt: np.ndarray, said: dict[str, list], seconds: dict[str, list]) -> list[dict]:
-    """A line a recipe; "… priors" is the same network, its answers divided by the classes' shares of the rows learnt (Menon et al. 2021)."""
+    """A line a recipe; "… shares out" is the same network, its answers divided by the classes' shares of the rows learnt (Menon et al. 2021)."""
     share = np.bincount(learnt, minlength=3) / len(learnt)
     every = {}
     for name, answers in said.items():
         every[name] = answers
-        every[f"{name}, priors"] = [_normal(each / share) for each in answers]
+        if RECIPES[name].get("class_weights", "none") == "none":
+            every[f"{name}{_OUT}"] = [reweighed(each, 1 / share) for each in answers]
     plain = said.get("plain", [])
     found = []
     for name, answers in every.items():
-        recipe = name.removesuffix(", priors")
+        recipe = name.removesuffix(_OUT)
         line = {"name": name, "options": RECIPES[recipe], "seeds": len(answers), "seconds": round(float(np.mean(seconds[recipe])))}
         line |= summary(labels, answers)
         if plain and name != "plain":
@@ -79,24 +82,20 @@ def sections(facts: dict) -> dict[str, list]:
     words = (
         f"{facts['rows']:,} rows of TweetEval's train learnt, {facts['judged']:,} others of train judged. Differences in points, with 95 % of rows."
     )
-    head = ["recipe", "options", "seeds", "seconds", "macro-recall", "macro-F1", "macro-recall less plain", "macro-F1 less plain"]
+    head = ["recipe", "options", "seeds", "seconds", "macro-recall", "macro-F1", "accuracy", "macro-recall less plain", "macro-F1 less plain"]
     return {words: [head, *(_cells(line) for line in facts["recipes"])]}
 
 
 def _cells(line: dict) -> list[str]:
     options = ", ".join(f"{name} {value}" for name, value in line["options"].items())
     apart = [points(line["against_plain"][name]) if "against_plain" in line else "" for name in ("macro_recall", "macro_f1")]
-    return [line["name"], options, str(line["seeds"]), str(line["seconds"]), *cells(line, ("macro_recall", "macro_f1")), *apart]
+    return [line["name"], options, str(line["seeds"]), str(line["seconds"]), *cells(line), *apart]
 
 
 def measures(table: list[dict]) -> list[Measure]:
     return [
         Measure(f"{line['name']}: {name}", line[name]["mean"], f"{line['seeds']} seeds") for line in table for name in ("macro_recall", "macro_f1")
     ]
-
-
-def _normal(answers: np.ndarray) -> np.ndarray:
-    return answers / answers.sum(axis=1, keepdims=True)
 
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:

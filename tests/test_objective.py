@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from groundswell.config import TrainParams
-from groundswell.objective import Objective, class_weights, disagreement
+from groundswell.objective import Objective, class_shares, class_weights, disagreement
 
 pytestmark = pytest.mark.slow  # torch
 
@@ -39,6 +39,21 @@ def test_balanced_classes_weigh_the_same():
     assert loss([logits(0)], class_weights="balanced") == pytest.approx(np.mean([each[place == LABELS].mean() for place in range(3)]), abs=1e-6)
     assert class_weights(np.array([0, 0, 2]))[[0, 2]].tolist() == [0.5, 1.0]
     assert np.isfinite(class_weights(np.array([0, 0]))).all()
+
+
+def test_adjusted_logits_learn_what_is_left_when_the_shares_are_told():
+    import torch
+
+    assert class_shares(LABELS).tolist() == [9 / 15, 3 / 15, 3 / 15]
+    assert (class_shares(np.array([0, 0])) > 0).all()
+    shifted = logits(0) + torch.tensor(np.log(class_shares(LABELS)), dtype=torch.float32)
+    assert loss([logits(0)], class_weights="adjusted") == pytest.approx(loss([shifted]), abs=1e-6)
+    assert loss([logits(0), logits(0)], class_weights="adjusted", consistency=1.0) == pytest.approx(loss([shifted]), abs=1e-6)
+    # rows that say nothing of their class: a network that answers the same to all should not learn which class is frequent
+    same = torch.zeros(3, requires_grad=True)
+    many = np.repeat(LABELS, 500)
+    Objective(many, TrainParams(class_weights="adjusted"))(lambda: same.expand(len(many), 3), torch.tensor(many)).backward()
+    assert same.grad.abs().max() < 1e-3
 
 
 def test_smoothing_gives_every_label_its_share():

@@ -102,6 +102,7 @@ def trained(tmp_path, **options):
         {"consistency": 1.0},
         {"average_last": 1.0},  # every evaluation has a mean to show, the first too
         {"class_weights": "balanced"},
+        {"class_weights": "adjusted"},
     ],
     ids=lambda options: next(iter(options)),
 )

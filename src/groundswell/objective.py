@@ -1,6 +1,7 @@
 """What fine-tuning makes small: cross-entropy with its options, and the price of two answers that differ.
 
 Reads class numbers and logits, writes nothing. Label smoothing: Szegedy et al. 2016, Rethinking the Inception Architecture, section 7.
+Adjusted logits: Menon et al. 2021, Long-tail learning via logit adjustment, section 5: what is learnt is as if every class were as frequent.
 Consistency: Liang et al. 2021, R-Drop; their weight α is twice ours, because the two cross-entropies are averaged here, not summed.
 """
 
@@ -20,6 +21,7 @@ class Objective:
         import torch
 
         self.weight = torch.tensor(class_weights(labels), dtype=torch.float32) if params.class_weights == "balanced" else None
+        self.shift = torch.tensor(np.log(class_shares(labels)), dtype=torch.float32) if params.class_weights == "adjusted" else None
         self.label_smoothing = params.label_smoothing
         self.consistency = params.consistency
 
@@ -36,6 +38,8 @@ class Objective:
         """Mean over the rows of a batch; with class weights a row counts as much as its class's weight."""
         from torch.nn.functional import cross_entropy
 
+        if self.shift is not None:  # the network need not say how frequent a class is: it is told
+            logits = logits + self.shift.to(logits.device)
         weight = None if self.weight is None else self.weight.to(logits.device)
         return cross_entropy(logits, labels, weight=weight, label_smoothing=self.label_smoothing)
 
@@ -44,6 +48,12 @@ def class_weights(labels: np.ndarray) -> np.ndarray:
     """One weight a class with which every class weighs the same, however many of ``labels`` it has; a class without rows gets a finite one."""
     counts = np.maximum(np.bincount(labels, minlength=len(LABELS)), 1)
     return len(labels) / (len(LABELS) * counts)
+
+
+def class_shares(labels: np.ndarray) -> np.ndarray:
+    """How frequent each class is, with a row added to each, so that none is 0: the sum is 1."""
+    counts = np.bincount(labels, minlength=len(LABELS)) + 1
+    return counts / counts.sum()
 
 
 def disagreement(one, other):
