@@ -31,6 +31,14 @@ def test_the_lake_holds_the_corpus_by_day(tmp_path):
     assert found == {"2015-08-05": ["1", "2"], "2015-08-06": ["3"]}
 
 
+def test_a_tenth_has_no_label_the_same_one_each_time():
+    rows = [{"created_at": "2015-08-05T10:00:00Z", "post_id": str(number), "label": "neutral", "text": "an invented one"} for number in range(2000)]
+    told = [compare._post(row) for row in rows]
+    assert 150 < sum("label" not in one for one in told) < 250
+    assert all(("label" in one) == ("label_provenance" in one) for one in told)
+    assert told == [compare._post(row) for row in rows]
+
+
 def row(name, model, mean, status="done"):
     measure = {"mean": mean, "low": mean - 0.01, "high": mean + 0.01}
     told = {"macro_f1": measure, "against_best": {"says": "worse"}, "posts_per_second": 100.0, "train_seconds": 1.0}
