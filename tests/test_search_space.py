@@ -57,6 +57,19 @@ def test_every_model_that_learns_has_a_space(model):
     assert space_of(row, dict.fromkeys(names, 1))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("model", [model for model in grid.MODELS if model != "vader"])
+def test_what_a_space_suggests_is_an_option_of_its_model(model):
+    from groundswell.approaches import values_of
+
+    row = CompareRow(name="one", features=grid.READS[model][0], model=model)
+    today = values_of(row, TrainParams())
+    space = space_of(row, today)
+    assert space
+    tried = suggested(Lowest(), space)
+    assert values_of(row.model_copy(update={"options": tried}), TrainParams()).items() >= tried.items()
+
+
 def test_a_choice_holds_what_it_held():
     assert Choice((1, 2)).holding(2) == Choice((1, 2))
     assert Choice((1, 2)).holding(3) == Choice((1, 2, 3))

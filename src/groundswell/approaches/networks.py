@@ -14,7 +14,7 @@ from groundswell.approaches import vectors, vocabulary
 from groundswell.approaches.base import Approach, Labelled, Surroundings, held_out, memory_bytes
 from groundswell.approaches.cleaning import cleaned, words_of
 from groundswell.approaches.options import Option, Value, taken
-from groundswell.config import CompareRow
+from groundswell.config import CompareRow, TrainParams
 from groundswell.errors import ParamsError
 from groundswell.metrics import macro_f1
 from groundswell.predictor import softmax
@@ -45,12 +45,17 @@ _PLACES_PER_BATCH = 4096  # of what is answered: some dozens of posts, whose sta
 
 def make(row: CompareRow, seed: int, surroundings: Surroundings) -> Approach:
     """The sequence model of ``row``, untrained; `ParamsError` for an option that it does not have."""
-    options = taken(row, vectors.OPTIONS.get(row.features, {}), _options(row))
+    options = values_of(row, surroundings.train)
     if row.model == "self_attention" and options["hidden"] % (2 * options["heads"]):
         raise ParamsError(
             f"compare.rows: {row.name}: option 'hidden': expected a multiple of twice the heads ({2 * options['heads']}), found {options['hidden']}"
         )
     return SequenceModel(row, options, seed, surroundings)
+
+
+def values_of(row: CompareRow, train: TrainParams) -> dict[str, Value]:
+    """Every option of ``row`` with its value."""
+    return taken(row, vectors.OPTIONS.get(row.features, {}), _options(row))
 
 
 def _options(row: CompareRow) -> dict[str, Option]:

@@ -53,14 +53,19 @@ _TOKENS_PER_BATCH = 2048
 
 def make(row: CompareRow, seed: int, surroundings: Surroundings) -> Approach:
     """The DistilBERT of ``row``, untrained; `ParamsError` for an option that is none of its own nor of the train section."""
-    own = {"distilbert_frozen": FROZEN, "distilbert_lora": ADAPTED}.get(row.model, {})
-    options = taken(row, HELD_OUT, own, _train_options(row, surroundings.train))
+    options = values_of(row, surroundings.train)
     told = {name: value for name, value in options.items() if name in TrainParams.model_fields}
     if "targets" in options:
         _targets(row, options["targets"])
     params = _train_params(row, surroundings.train, {**told, "seed": seed, "threads": surroundings.threads})
     kind = {"distilbert_frozen": Frozen, "distilbert_lora": Adapted, "distilbert": Whole}[row.model]
     return kind(row, params, options, surroundings.scratch)
+
+
+def values_of(row: CompareRow, train: TrainParams) -> dict[str, Value]:
+    """Every option of ``row`` with its value: its own, and the keys of the train section."""
+    own = {"distilbert_frozen": FROZEN, "distilbert_lora": ADAPTED}.get(row.model, {})
+    return taken(row, HELD_OUT, own, _train_options(row, train))
 
 
 def _train_options(row: CompareRow, train: TrainParams) -> dict[str, Option]:
