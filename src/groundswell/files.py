@@ -45,7 +45,7 @@ class replacing:  # noqa: N801 - reads as a verb: with replacing(path) as beside
             fsync(self.beside)
             os.replace(self.beside, self.path)
             fsync(self.path.parent)
-        except OSError as failed:
+        except BaseException as failed:  # an interrupt too: its name is nobody else's, so nobody else would clear it away
             self.beside.unlink(missing_ok=True)
             raise_for_storage(failed, self.path)
             raise
