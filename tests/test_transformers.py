@@ -137,6 +137,7 @@ def test_a_rows_options_hold_for_it_alone(base, box):
         ("distilbert_lora", {"targets": "q_lin, v_line"}, "option 'targets': a block has no layer 'v_line'; did you mean 'v_lin'"),
         ("distilbert_lora", {"targets": ""}, "option 'targets': a block has no layer ''"),
         ("distilbert_frozen", {"layer_decay": 0.9}, "option 'layer_decay' is none of text and distilbert_frozen"),
+        ("distilbert_frozen", {"class_weights": "adjusted"}, "option 'class_weights'.*balanced"),
         ("distilbert_frozen", {"held_out_share": 0.0}, "option 'held_out_share': expected more than 0"),
     ],
 )

@@ -71,8 +71,10 @@ def values_of(row: CompareRow, train: TrainParams) -> dict[str, Value]:
 def _train_options(row: CompareRow, train: TrainParams) -> dict[str, Option]:
     """The keys of the train section that this way of training obeys, as options: each with the value that it has there, or here."""
     values = {**train.model_dump(), **OWN_DEFAULTS[row.model]}
-    known = _OF_A_HEAD if row.model == "distilbert_frozen" else [name for name in values if name not in _NOT_OF_A_ROW]
-    return {name: Option(values[name]) for name in known}
+    if row.model != "distilbert_frozen":
+        return {name: Option(values[name]) for name in values if name not in _NOT_OF_A_ROW}
+    # a head has a loss of its own: it weighs rows, and does not adjust logits
+    return {name: Option(values[name]) for name in _OF_A_HEAD} | {"class_weights": Option(values["class_weights"], choices=("none", "balanced"))}
 
 
 def _train_params(row: CompareRow, train: TrainParams, told: dict[str, Value]) -> TrainParams:
@@ -90,11 +92,11 @@ class Whole:
         self._row, self._params, self._options, self._scratch = row, params, options, scratch
 
     def fit(self, train: Labelled) -> None:
-        from groundswell.encoder import load_classifier, load_tokenizer
+        from groundswell.encoder import load
         from groundswell.finetune import prepare_torch
 
         prepare_torch(self._params)
-        self._tokenizer, self._model = load_tokenizer(self._params.base), load_classifier(self._params.base)
+        self._tokenizer, self._model = load(self._params)
         self._learn(*held_out(train, self._options["held_out_share"], self._params.seed))
         self._model.eval()
 
