@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import onnxruntime
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -29,6 +28,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 
 from groundswell import predictor
 from groundswell.files import sha256_of
+from groundswell.onnx_runtime import onnxruntime
 from groundswell.text import normalise
 from serving.config import ServingSettings
 from serving.loading import LoadedModel

@@ -1,6 +1,7 @@
 """What tests of every folder share."""
 
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 pytest.register_assert_rewrite("groundswell.sources.contract")  # its rules are tests
 
 CHROMIUM = Path("/usr/bin/chromium")
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # of tests that load the runtime by themselves
 logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line a request: under load it buried what had failed
 
 

@@ -1,9 +1,12 @@
 """The predictor answers alike everywhere, and refuses a folder that it can't trust."""
 
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from groundswell.files import sha256_of
 from groundswell.predictor import MODEL_FILES, Predictor, softmax, verify
 from groundswell.schema import LABELS
 
+PROJECT = Path(__file__).parent.parent
 NASTY = {
     "empty": "",
     "nul": "a\0b great",
@@ -130,6 +134,7 @@ def test_an_unknown_precision_is_refused():
 def test_it_needs_no_torch():
     code = f"""
 import sys
+from pathlib import Path
 from groundswell.predictor import Predictor
 Predictor.load({str(shared_export())!r}).predict(["great"])
 print(sorted({{"torch", "transformers", "mlflow", "pandas", "pyarrow", "sklearn"}} & set(sys.modules)))
@@ -150,3 +155,21 @@ def _change(folder, name, content):
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["files"][name] = sha256_of(folder / name)
     (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.slow
+def test_the_runtime_reports_to_nobody_and_leaves_no_mark_of_this_machine(tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name not in ("ORT_DISABLE_TELEMETRY", "CI", "TF_BUILD", "GITHUB_ACTIONS")}
+    code = "import sys; from groundswell.predictor import Predictor; Predictor.load(sys.argv[1]).predict(['what a day'])"
+    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    subprocess.run([sys.executable, "-c", code, str(shared_export())], env=environment, check=True)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_the_runtime_is_loaded_in_one_place_where_it_is_told_to_report_nothing():
+    files = [path for folder in ("src", "serving") for path in (PROJECT / folder).rglob("*.py")]
+    loading = [path for path in files if re.search(r"^\s*(import onnxruntime\b|from onnxruntime\b)", path.read_text(), re.MULTILINE)]
+    assert sorted(path.name for path in loading) == ["onnx_runtime.py", "predict.py"], (
+        "predict.py goes to people who have not this package, and tells it too"
+    )
+    assert all("ORT_DISABLE_TELEMETRY" in path.read_text() for path in loading)

@@ -94,7 +94,7 @@ class Peer:
         folder = PROJECT / "var" / "bench" / "peers" / "work" / self.name
         folder.mkdir(parents=True, exist_ok=True)
         launch = self.setups[setup](model, folder, port)
-        quiet = {"DO_NOT_TRACK": "1", "BENTOML_DO_NOT_TRACK": "True", "HF_HUB_OFFLINE": "1"}
+        quiet = {"DO_NOT_TRACK": "1", "BENTOML_DO_NOT_TRACK": "True", "HF_HUB_OFFLINE": "1", "ORT_DISABLE_TELEMETRY": "1"}
         path = {"PATH": f"{self.home / 'bin'}:{os.environ['PATH']}", "HF_HOME": str(folder / "hub")}
         log.unlink(missing_ok=True)
         server = Server(launch.command, quiet | path | launch.environment, log, port, launch.health)

@@ -16,8 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from tokenizers import Tokenizer
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # as for every peer
+import onnxruntime  # noqa: E402
 
 BATCH = 32
 CORES = len(os.sched_getaffinity(0))

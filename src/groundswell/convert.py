@@ -171,8 +171,9 @@ def _with_probabilities(network: Path, config: dict, to: Path) -> None:
 
 
 def _triton_probabilities(network: Path, predictor: Predictor) -> np.ndarray:
-    import onnxruntime
     from tokenizers import Tokenizer
+
+    from groundswell.onnx_runtime import onnxruntime
 
     session = onnxruntime.InferenceSession(str(network), providers=["CPUExecutionProvider"])
     tokenizer = Tokenizer.from_file(str(network.parents[3] / "tokenizer.json"))

@@ -158,7 +158,7 @@ def _tokenizer(path: Path, max_length: int):
 
 def _session(path: Path, threads: int = 1):
     """A session that many threads may use at once; of one thread each as a rule, since two batches at once gain more than two cores at one."""
-    import onnxruntime
+    from groundswell.onnx_runtime import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

@@ -4,13 +4,16 @@ Needs numpy, onnxruntime and tokenizers, and the files beside it.
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
-from text import normalise
-from tokenizers import Tokenizer
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # else the runtime reports to its makers
+import onnxruntime  # noqa: E402
+from text import normalise  # noqa: E402
+from tokenizers import Tokenizer  # noqa: E402
 
 HERE = Path(__file__).parent
 CONFIG = json.loads((HERE / "config.json").read_text(encoding="utf-8"))
