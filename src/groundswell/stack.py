@@ -32,7 +32,7 @@ _HEALTHY_WITHIN_SECONDS = 240
 _ADMIN = "admin"
 _SECRETS = (
     *("airflow_password", "pseudonym_key", "pseudonym_keys_before", "verdict_key", "serving_key"),
-    *("airflow_database_url", "mlflow_database_url"),
+    *("airflow_database_url", "mlflow_database_url", "tune_database_url"),
 )
 """Settings that are handed on only to who needs them."""
 _AIRFLOW_PARTS = {"airflow-api-server": "metadatabase", "airflow-scheduler": "scheduler", "airflow-dag-processor": "dag_processor"}
