@@ -95,7 +95,7 @@ def test_finish_promotes_what_is_ready_and_takes_the_canary_away(tmp_path, servi
     digest = _verdict(settings, version, champion, judged_at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
     rollout.start("games", version, settings=settings)
     serving.said = {"state": "ready", "version": version, "share": 1.0, "decision": "finish"}
-    monkeypatch.setattr(cli, "_configured", lambda: (settings, load_params(Settings(project=PROJECT))))
+    monkeypatch.setattr("groundswell.commands.rollout.configured", lambda: (settings, load_params(Settings(project=PROJECT))))
     done = CliRunner().invoke(cli.app, ["rollout", "finish", "--by", "ann", "--topic", "games", "--verdict", digest], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     assert tracking.version_by_alias(settings, "games", tracking.CHAMPION).version == version

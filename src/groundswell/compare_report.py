@@ -94,7 +94,7 @@ def costs(work: Comparison, row: CompareRow) -> dict[str, float]:
     numbers = [found for _, _, found in work.results(row)]
     known = {name: [one[name] for one in numbers if name in one] for name in _COSTS}
     costs = {name: float(how[name](values)) for name, values in known.items() if values}
-    return {name: int(value) if name.endswith("bytes") else round(value, 3) for name, value in costs.items()}
+    return {name: int(value) if name.endswith("bytes") else float(f"{value:.4g}") for name, value in costs.items()}
 
 
 def _curve(work: Comparison, row: CompareRow) -> dict:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from groundswell.schema import LABELS
 
-CODE = ("__init__.py", "errors.py", "files.py", "text.py", "predictor.py")
+CODE = ("__init__.py", "errors.py", "files.py", "text.py", "onnx_runtime.py", "predictor.py")
 """The sources that travel with the model, beside pyfunc.py itself."""
 
 REQUIREMENTS = ("mlflow", "numpy", "pandas", "onnxruntime", "tokenizers")

@@ -24,6 +24,7 @@ from serving import feedback, messages
 from serving.app import create_app
 from serving.config import ServingSettings
 from serving.feedback import FILE, Correction, Feedback, FeedbackUnavailable, counts, rows
+from serving.forget import forget
 from serving.messages import LABELS
 from serving.prediction_ids import PredictionIds, UnknownPrediction
 from serving.secret import Secret, present_and_previous
@@ -246,7 +247,7 @@ def test_a_text_is_forgotten_in_the_file_too(client, settings):
         assert corrected(client, predicted(client, text)["id"], text=text).status_code == 201
     everything = b"".join(path.read_bytes() for path in settings.folder.glob(f"{FILE}*"))
     assert SECRET_WORD.encode() in everything
-    assert client.portal.call(client.app.state.service.forget, SECRET_WORD) == 1
+    assert forget([SECRET_WORD], settings) == {"corrections": 1, "caches": "forgotten"}
     everything = b"".join(path.read_bytes() for path in settings.folder.glob(f"{FILE}*"))
     assert SECRET_WORD.encode() not in everything
     assert [row["text"] for row in kept(settings)] == ["something else"]
