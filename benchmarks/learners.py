@@ -17,12 +17,13 @@ from pathlib import Path
 
 import numpy as np
 from corpora import digest
-from harness import PROJECT, RESULTS, commit, machine
+from harness import PROJECT, RESULTS, commit
 
 from groundswell import grid
 from groundswell.approaches import Labelled
 from groundswell.approaches.base import held_out
 from groundswell.config import Params, TrainParams
+from groundswell.machine import machine
 from groundswell.metrics import measure, resamples
 from groundswell.predictor import softmax
 from groundswell.schema import LABELS
