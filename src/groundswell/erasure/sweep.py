@@ -103,7 +103,8 @@ def unpacked(raw: bytes) -> Iterator[bytes]:
             with zipfile.ZipFile(io.BytesIO(raw)) as archive:
                 members = [archive.read(name) for name in archive.namelist()]
         except (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error):
-            return  # only begins like a zip, is cut, or is locked by a password that nobody here has: as above
+            # it only begins like a zip, is cut, or is locked by a password that nobody here has: its bytes as they lie have been searched
+            return
         for inner in members:
             yield inner
             yield from unpacked(inner)
