@@ -212,7 +212,7 @@ class InRedis:
         self._written: dict[bytes, bytes] = {}
         self._work = asyncio.Event()
         self._task: asyncio.Task | None = None
-        self._is_well = True
+        self._is_well, self._is_open = True, True
 
     async def get(self, keys: Sequence[bytes]) -> Sequence[bytes | None]:
         if not self._is_well:
@@ -236,6 +236,7 @@ class InRedis:
             await self._redis.delete(*map(_named, keys))
 
     async def close(self) -> None:
+        self._is_open = False  # redis-py may turn a cancellation that reaches it into an answer: the task looks here too
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -248,11 +249,11 @@ class InRedis:
             self._task = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
-        while True:
+        while self._is_open:
             await self._work.wait()
             self._work.clear()
             try:
-                while self._asked or self._written:
+                while self._is_open and (self._asked or self._written):
                     await self._exchange()
             except Exception as error:  # noqa: BLE001 - requests wait for this task: whatever a Redis says, it must not end
                 self._metrics.cache_errors.inc()
@@ -294,7 +295,7 @@ class InRedis:
                 answer.set_result([None] * len(keys))
 
     async def _until_well(self) -> None:
-        while not self._is_well:
+        while self._is_open and not self._is_well:
             try:
                 await self._redis.connection_pool.disconnect()  # what it may still say answers nothing that will be asked
                 await asyncio.sleep(REST_SECONDS)

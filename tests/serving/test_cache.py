@@ -430,6 +430,22 @@ def test_what_is_on_its_way_is_bounded(server, patient):
     asyncio.run(story())
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("turns", range(16))
+def test_it_ends_whatever_the_redis_is_being_told(server, patient, turns):
+    """Once redis-py answered a cancellation with an error of its own, and whoever closed the cache waited for ever."""
+
+    async def story():
+        store = InRedis(server.url, seconds=1000, metrics=Metrics())
+        store.put((number.to_bytes(16), bytes(12)) for number in range(128))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            await store.close()
+
+    asyncio.run(story())
+
+
 class Stalling:
     """A TCP proxy before a Redis that, while ``is_stalled``, takes bytes and passes none on."""
 
