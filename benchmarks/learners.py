@@ -1,7 +1,8 @@
 """What the benchmarks of quality let learn: the platform's network and its linear baseline, and how their answers are measured.
 
 Reads and writes answers (probabilities, never texts) under ``var/benchmarks``, one file a training, so that what a kill leaves is
-found again. Another row, parameter, seed or line of the code that trains makes another file.
+found again. Another row, parameter, seed or line of the code that trains makes another file; an option that came later and is at its
+default does not.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ With 400 rows the choice is mostly luck: their macro-F1 moves by 2.5 points by i
 MEASURES = ("macro_recall", "macro_f1", "accuracy")
 SAMPLES = 2000
 _CODE = ("finetune.py", "forward.py", "objective.py", "recipe.py", "batches.py", "optimiser.py", "encoder.py", "emoji.py", "quantise.py", "text.py")
-_LINEAR_CODE = ("approaches/classical.py", "approaches/features.py", "approaches/cleaning.py")
+_LINEAR_CODE = tuple(f"approaches/{name}.py" for name in ("classical", "features", "cleaning", "lexicon", "near_words", "options"))
+_TEACHERS_CODE = (*_LINEAR_CODE, "approaches/teachers.py", "folds.py")
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +57,8 @@ def network(learn: Labelled, texts: Sequence[str], params: TrainParams, precisio
     Of ``learn`` whole groups are held out to stop by (`STOP_SHARE`).
     """
     asked = Labelled(list(texts), np.zeros(len(texts), dtype=int), [""] * len(texts))
-    told = f"{digest(learn, asked)} {params.model_dump_json()} {sorted(precisions)} {_code(_CODE)}"
+    code = _CODE + _TEACHERS_CODE if params.distillation else _CODE
+    told = f"{digest(learn, asked)} {params.model_dump_json(exclude_defaults=True)} {sorted(precisions)} {_code(code)}"
     return kept(f"network-{hashlib.sha256(told.encode()).hexdigest()[:16]}", lambda: _network(learn, texts, params, precisions))
 
 

@@ -29,6 +29,8 @@ RECIPES: dict[str, dict] = {
     "consistency": {"consistency": 1.0},
     "smoothing": {"label_smoothing": 0.1},
     "cosine": {"schedule": "cosine"},
+    "taught": {"distillation": 0.5},
+    "taught_by_networks": {"distillation": 0.5, "teachers": ["words-chars-lexicon-logistic", "distilbert"], "teacher_folds": 3},
     "shorter": {"epochs": 2},
     "longer": {"epochs": 5},
     "together": {"class_weights": "adjusted", "average_last": 0.5, "layer_decay": 0.9, "learning_rate": 1.5e-4},

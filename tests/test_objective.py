@@ -63,6 +63,26 @@ def test_smoothing_gives_every_label_its_share():
     assert loss([logits(0)], label_smoothing=0.3) == pytest.approx(-(wanted * said).sum(axis=1).mean(), abs=1e-6)
 
 
+@pytest.mark.parametrize("options", [{}, {"class_weights": "balanced"}, {"class_weights": "adjusted"}])
+def test_teachers_have_their_share_of_what_is_learnt(options):
+    import torch
+
+    taught = logits(3).softmax(dim=1)
+    params = TrainParams(distillation=0.4, **options)
+    objective = Objective(LABELS, params)
+    shift = objective.shift if objective.shift is not None else torch.zeros(3)
+    weight = objective.weight if objective.weight is not None else torch.ones(3)
+    said = (logits(0) + shift).log_softmax(dim=1)
+    from_labels = objective.cross_entropy(logits(0), torch.tensor(LABELS)).item()
+    from_teachers = -(weight * taught * said).sum(dim=1).mean().item()
+    found = objective(lambda: logits(0), torch.tensor(LABELS), taught).item()
+    assert found == pytest.approx(0.6 * from_labels + 0.4 * from_teachers, abs=1e-6)
+    # a teacher that is sure of the label changes nothing
+    sure = torch.eye(3)[torch.tensor(LABELS)]
+    if not options:
+        assert objective(lambda: logits(0), torch.tensor(LABELS), sure).item() == pytest.approx(from_labels, abs=1e-6)
+
+
 def test_consistency_is_the_symmetric_divergence_of_two_passes():
     one, other = (np.exp(log_softmax(logits(seed).double().numpy())) for seed in (0, 1))
     apart = ((one * np.log(one / other)).sum(axis=1) + (other * np.log(other / one)).sum(axis=1)).mean() / 2

@@ -55,6 +55,22 @@ def test_a_frozen_encoder_is_the_base_to_the_last_bit(base, box):
     assert not torch.equal(approach._model.classifier.weight, load_classifier(base).classifier.weight)
 
 
+def test_it_learns_from_teachers_that_saw_no_row_they_speak_of(base, box, monkeypatch):
+    from groundswell.approaches import teachers
+
+    asked = []
+
+    def answers(learn, params, scratch):
+        asked.append((len(learn), params.distillation))
+        return np.full((len(learn), 3), 1 / 3)
+
+    monkeypatch.setattr(teachers, "answers", answers)
+    told = fitted("distilbert", base, box, distillation=1.0, epochs=8, learning_rate=2e-2).predict(rows().texts)
+    assert asked == [(72, 1.0)]  # a tenth of the rows is there to stop by
+    assert told.max() < 0.5  # who knows nothing teaches nothing
+    assert fitted("distilbert", base, box, epochs=8, learning_rate=2e-2).predict(rows().texts).max() > 0.6
+
+
 def test_adapters_change_the_layers_that_they_are_told_to(base, box):
     approach = fitted("distilbert_lora", base, box, targets="q_lin, v_lin")
     assert changed(approach, base) == {f"transformer.layer.0.attention.{name}.weight" for name in ("q_lin", "v_lin")}

@@ -19,19 +19,23 @@ SORTED_AT_ONCE = 50
 
 @dataclass(frozen=True)
 class Tokenised:
-    """Rows as the network reads them: token ids with the two special ones, and class numbers."""
+    """Rows as the network reads them: token ids with the two special ones, class numbers, and what teachers say of them."""
 
     ids: list[list[int]]
     labels: np.ndarray
+    taught: np.ndarray | None = None
+    """Probabilities (rows, classes) of `approaches.teachers`; None: nobody was asked."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Tensors of n rows, padded to the longest: ids (n, length) int64, is_read (n, length) bool, labels (n,) int64."""
+    """Tensors of n rows, padded to the longest: ids (n, length) int64, is_read (n, length) bool, labels (n,) int64; taught (n, classes)
+    float32, or None."""
 
     ids: object
     is_read: object
     labels: object
+    taught: object = None
 
 
 class Rows:
@@ -48,6 +52,7 @@ class Rows:
         self._starts = torch.from_numpy(np.cumsum(self.lengths) - self.lengths).to(device)
         self._ends = torch.from_numpy(np.cumsum(self.lengths)).to(device)
         self._labels = torch.from_numpy(np.asarray(rows.labels, dtype=np.int64)).to(device)
+        self._taught = None if rows.taught is None else torch.from_numpy(np.asarray(rows.taught, dtype=np.float32)).to(device)
         self.padding = padding
 
     def __len__(self) -> int:
@@ -62,7 +67,7 @@ class Rows:
         at = self._starts[chosen, None] + torch.arange(length, device=self._flat.device)
         is_read = at < self._ends[chosen, None]
         ids = torch.where(is_read, self._flat[at.clamp_(max=len(self._flat) - 1)], self.padding)
-        return Batch(ids, is_read, self._labels[chosen])
+        return Batch(ids, is_read, self._labels[chosen], None if self._taught is None else self._taught[chosen])
 
 
 def epoch(lengths: np.ndarray, batch_size: int, chance: np.random.Generator) -> list[np.ndarray]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from groundswell.schema import LABELS, registered_model
 
-_RECIPE = ("emoji", "schedule", "layer_decay", "label_smoothing", "consistency", "average_last")
+_RECIPE = ("emoji", "schedule", "layer_decay", "label_smoothing", "consistency", "distillation", "average_last")
 
 
 def card(report: dict, measured: dict, manifest: dict, params) -> str:

@@ -158,6 +158,9 @@ class TrainParams(Section):
     layer_decay: float = Field(1.0, gt=0, le=1)  # the learning rate of a layer over that of the one above it
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     consistency: float = Field(0.0, ge=0)  # weight of the disagreement of two passes with different dropout; above 0 a step costs two
+    distillation: Share = 0.0  # share of the teachers' answers in what is learnt; above 0 they learn first, each as often as there are folds
+    teachers: list[str] = Field(["words-chars-lexicon-logistic"], min_length=1)  # rows of docs/stages/compare.md, by name
+    teacher_folds: int = Field(5, ge=2)  # what a teacher says of a row, it says without having learnt from its group
     average_last: Share = 0.0  # the weights kept are the mean over this share of the steps, the last ones
     bf16: Literal["auto", "on", "off"] = "auto"
     compile: Literal["auto", "on", "off"] = "auto"  # torch.compile of the network; auto: on a GPU
@@ -165,6 +168,14 @@ class TrainParams(Section):
     min_fp32_agreement: Share = 0.995  # label agreement of ONNX fp32 with PyTorch, on validation rows
     min_int8_agreement: Share = 0.95  # and of int8 with fp32; judge has its own bound, on test rows
     seed: int = 1
+
+    @field_validator("teachers")
+    @classmethod
+    def _teachers_are_known(cls, names: list[str]) -> list[str]:
+        known = [row.name for row in usual_rows()]
+        if unknown := [name for name in names if name not in known]:
+            raise ValueError(f"there is no row {unknown[0]!r}{nearest(unknown[0], known)}")
+        return names
 
 
 class EvaluateParams(Section):
@@ -259,7 +270,7 @@ class CompareRow(Section):
         return grid.is_seeded(self.features, self.model, self.augmentation)
 
 
-def _usual_rows() -> list[CompareRow]:
+def usual_rows() -> list[CompareRow]:
     """Every usual approach once, the cheap ones first."""
     counted = [
         CompareRow(name="vader", model="vader"),
@@ -303,7 +314,7 @@ class CompareParams(Section):
     @property
     def wanted(self) -> list[CompareRow]:
         """The rows to compare."""
-        return self.rows or _usual_rows()
+        return self.rows or usual_rows()
 
     @model_validator(mode="after")
     def _names_are_known(self) -> CompareParams:

@@ -150,7 +150,7 @@ class Training:
         share = len(mine) * processes / self.params.batch_size  # gradients of several processes are averaged
         batch = self.rows.batch(mine if len(mine) else places[:1], multiple=self.multiple)
         with self.computing():
-            loss = self.objective(self._answering(batch, places), batch.labels)
+            loss = self.objective(self._answering(batch, places), batch.labels, batch.taught)
         (loss * share).backward()
         self._share_rows()
         factor = rate_factor(self.step, self.steps, self.params)

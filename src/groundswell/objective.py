@@ -2,7 +2,8 @@
 
 Reads class numbers and logits, writes nothing. Label smoothing: Szegedy et al. 2016, Rethinking the Inception Architecture, section 7.
 Adjusted logits: Menon et al. 2021, Long-tail learning via logit adjustment, section 5: what is learnt is as if every class were as frequent.
-Consistency: Liang et al. 2021, R-Drop; their weight α is twice ours, because the two cross-entropies are averaged here, not summed.
+Distillation: Hinton et al. 2015, at temperature 1. Consistency: Liang et al. 2021, R-Drop; their weight α is twice ours, because the two
+cross-entropies are averaged here, not summed.
 """
 
 from __future__ import annotations
@@ -23,19 +24,27 @@ class Objective:
         self.weight = torch.tensor(class_weights(labels), dtype=torch.float32) if params.class_weights == "balanced" else None
         self.shift = torch.tensor(np.log(class_shares(labels)), dtype=torch.float32) if params.class_weights == "adjusted" else None
         self.label_smoothing = params.label_smoothing
-        self.consistency = params.consistency
+        self.consistency, self.distillation = params.consistency, params.distillation
 
-    def __call__(self, answer: Callable, labels):
-        """A scalar tensor. ``answer()`` gives the batch's logits (n, classes), dropout and all; with consistency it is called twice."""
+    def __call__(self, answer: Callable, labels, taught=None):
+        """A scalar tensor. ``answer()`` gives the batch's logits (n, classes), dropout and all; with consistency it is called twice.
+
+        ``taught`` (n, classes) is what teachers say of the rows: with ``distillation`` its share of what is to be learnt.
+        """
         logits = answer().float()
         if not self.consistency:
-            return self.cross_entropy(logits, labels)
+            return self.fit(logits, labels, taught)
         again = answer().float()
-        fit = (self.cross_entropy(logits, labels) + self.cross_entropy(again, labels)) / 2
+        fit = (self.fit(logits, labels, taught) + self.fit(again, labels, taught)) / 2
         return fit + self.consistency * disagreement(logits, again)
 
+    def fit(self, logits, labels, taught=None):
+        """Cross-entropy with the labels and, for its share, with what was taught."""
+        found = self.cross_entropy(logits, labels)
+        return found if taught is None else (1 - self.distillation) * found + self.distillation * self.cross_entropy(logits, taught)
+
     def cross_entropy(self, logits, labels):
-        """Mean over the rows of a batch; with class weights a row counts as much as its class's weight."""
+        """Mean over the rows of a batch, of class numbers or of probabilities; with class weights a row counts as much as its class's weight."""
         from torch.nn.functional import cross_entropy
 
         if self.shift is not None:  # the network need not say how frequent a class is: it is told

@@ -11,12 +11,13 @@ import math
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from pydantic import ValidationError
 
-from groundswell.approaches import vocabulary
+from groundswell.approaches import teachers, vocabulary
 from groundswell.approaches.base import Approach, Labelled, Surroundings, held_out
 from groundswell.approaches.cleaning import cleaned
 from groundswell.approaches.options import Option, Value, taken
@@ -46,7 +47,7 @@ OWN_DEFAULTS = {
 }
 """Where a way of training wants another value of the train section than params.yaml has for full fine-tuning."""
 
-_NOT_OF_A_ROW = ("seed", "threads", "min_fp32_agreement", "min_int8_agreement")
+_NOT_OF_A_ROW = ("seed", "threads", "min_fp32_agreement", "min_int8_agreement", "teachers", "teacher_folds")
 _OF_A_HEAD = ("base", "max_length", "learning_rate", "batch_size", "epochs", "weight_decay", "early_stopping_patience", "class_weights")
 _TOKENS_PER_BATCH = 2048
 
@@ -112,6 +113,8 @@ class Whole:
 
         # rows of one group only leave none to stop by: then training's own must do
         rows = [Tokenised(self._pieces(part.texts), part.labels) for part in (train, aside or train)]
+        if self._params.distillation:
+            rows[0] = replace(rows[0], taught=teachers.answers(train, self._params, self._scratch))
         self._scratch.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix="finetune-", dir=self._scratch))
         try:
