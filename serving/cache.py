@@ -49,7 +49,7 @@ EPOCH_FILE = "cache-epoch"
 """Beside the model copies: what lies in it is part of every key, so another content makes all that was remembered unreachable at once."""
 _LOOK_EVERY_SECONDS = 1
 _MODELS = 16
-"""Whose answers `forget` finds: the latest that have answered here."""
+"""Whose begun hashes are kept: those of the models that answered here last."""
 
 Compute = Callable[[LoadedModel, Sequence[str]], Awaitable[np.ndarray]]
 
@@ -62,8 +62,6 @@ class Store(Protocol):
     async def get(self, keys: Sequence[bytes]) -> Sequence[bytes | None]: ...
 
     def put(self, values: Iterable[tuple[bytes, bytes]]) -> None: ...
-
-    async def forget(self, keys: Sequence[bytes]) -> None: ...
 
     async def close(self) -> None: ...
 
@@ -95,11 +93,6 @@ class Cache:
             good = np.isfinite(computed).all(axis=1)
             self._store.put((key, row.tobytes()) for key, row, is_good in zip(misses, computed, good, strict=True) if is_good)
         return np.stack([rows[key] for key in keys])
-
-    async def forget(self, text: str) -> None:
-        """Remove what is remembered of ``text`` by the models that answered here lately. A Redis that is gone raises `RedisError`."""
-        text = normalise(text)
-        await self._store.forget([_digest(begun, text) for begun in self._hashes.values()])
 
     async def close(self) -> None:
         await self._store.close()
@@ -184,10 +177,6 @@ class InMemory:
         while len(self._values) > self._entries:
             self._values.popitem(last=False)
 
-    async def forget(self, keys: Sequence[bytes]) -> None:
-        for key in keys:
-            self._values.pop(key, None)
-
     async def close(self) -> None:
         self._values.clear()
 
@@ -228,12 +217,6 @@ class InRedis:
                 if len(self._written) < MOST_WAITING_WRITES:
                     self._written[key] = value
             self._wake()
-
-    async def forget(self, keys: Sequence[bytes]) -> None:
-        for key in keys:
-            self._written.pop(key, None)
-        if keys:
-            await self._redis.delete(*map(_named, keys))
 
     async def close(self) -> None:
         self._is_open = False  # redis-py may turn a cancellation that reaches it into an answer: the task looks here too

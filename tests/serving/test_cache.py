@@ -164,18 +164,6 @@ def test_what_failed_or_is_no_number_is_not_remembered(model):
     asyncio.run(story())
 
 
-def test_one_text_is_forgotten(model):
-    async def story():
-        remembered, _ = in_memory()
-        await remembered.through(model, TEXTS[:2], Computing())
-        await remembered.forget(f"  {TEXTS[0]}")
-        compute = Computing()
-        await remembered.through(model, TEXTS[:2], compute)
-        assert compute.asked == TEXTS[:1]
-
-    asyncio.run(story())
-
-
 def test_after_an_erasure_nothing_of_before_is_found_in_any_worker(model, tmp_path):
     async def story():
         clock, epoch, store = Clock(), tmp_path / EPOCH_FILE, InMemory(1000)
@@ -327,9 +315,6 @@ def test_replicas_share_answers_to_the_last_bit(server, patient, model, offline)
             assert value(metrics, "cache_hits") == len(TEXTS)
             await stranger.through(model, TEXTS[:1], compute)
             assert compute.asked == TEXTS[:1]
-            await other.forget(TEXTS[0])
-            await one.through(model, TEXTS[:2], compute)
-            assert compute.asked == TEXTS[:1] * 2
 
     asyncio.run(story())
     keys = server.client.keys()
