@@ -6,18 +6,21 @@ from datetime import UTC, datetime
 from functools import partial
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from models import TEXTS_OF_TRAINING, VERDICT_KEY, knowing_baseline, project_with_registry, register
 
 from groundswell import baseline, runs, tracking
-from groundswell.bootstrap import MEASURES, Difference, macro_f1, paired_difference, paired_differences
+from groundswell.bootstrap import MEASURES, Difference, macro_f1, of_draws, paired_difference, paired_differences
 from groundswell.config import JudgeParams, Settings
 from groundswell.errors import JudgeRefused, ParamsError, RegistryError
 from groundswell.evidence import Evidence, SliceDifference
 from groundswell.examples import read_examples
 from groundswell.files import write_json
 from groundswell.judge import judge
+from groundswell.lake import write_parquet
 from groundswell.ledger import Entry, Ledger
+from groundswell.schema import EXAMPLE
 from groundswell.signature import require_signed
 from groundswell.significance import holm, mcnemar_mid_p
 from groundswell.slices import slices_of
@@ -75,6 +78,17 @@ def test_mcnemars_mid_p_is_the_published_one():
     assert mcnemar_mid_p(labels[:2], np.array([0, 1]), np.array([1, 0])) == pytest.approx(0.75)  # 1 - P(1 of 2) / 2
 
 
+def test_mcnemars_mid_p_is_exact_for_many_rows_too():
+    from scipy.stats import binom
+
+    labels = np.zeros(40_000, dtype=int)
+    for fewer in (9_800, 10_000):  # a term at a time: each from nothing took minutes
+        first = (np.arange(40_000) < fewer).astype(int)
+        second = ((np.arange(40_000) >= fewer) & (np.arange(40_000) < 20_000)).astype(int)
+        expected = 2 * binom.cdf(fewer, 20_000, 0.5) - binom.pmf(fewer, 20_000, 0.5) if fewer < 10_000 else 1 - binom.pmf(fewer, 20_000, 0.5) / 2
+        assert mcnemar_mid_p(labels, first, second) == pytest.approx(expected)
+
+
 def test_holms_correction_is_statsmodels():
     from statsmodels.stats.multitest import multipletests
 
@@ -126,6 +140,42 @@ def test_a_few_rows_without_a_difference_do_not_show_that_there_is_none():
     labels = np.arange(60) % 3
     found = paired_difference(labels, labels, labels, range(60), samples=400, seed=1)
     assert found.estimate == 0 and found.low < -0.02 and found.smallest_detectable > 0.04
+
+
+def test_a_smallest_detectable_difference_is_that_of_a_two_sided_test_at_5_percent():
+    assert Difference(0.0, -0.1, 0.1, 0.05, 1.0, -0.08).smallest_detectable == pytest.approx((1.959964 + 0.841621) * 0.05)
+
+
+def test_an_interval_and_its_p_value_are_of_the_draws():
+    draws = np.arange(-99, 901) / 1000  # 1,000 of them, 99 below 0 and one at it
+    found = of_draws(0.4, draws)
+    assert (found.low, found.high, found.lower_bound) == pytest.approx((-0.074025, 0.875025, -0.04905), abs=1e-9)
+    assert found.p_value == pytest.approx(2 * 101 / 1001) and of_draws(0.4, -draws).p_value == found.p_value
+    assert of_draws(0.4, draws + 1).p_value == pytest.approx(2 / 1001)  # never 0
+    assert found.standard_error == pytest.approx(draws.std(ddof=1))
+
+
+def test_a_single_group_shows_nothing():
+    labels = np.arange(90) % 3
+    found = paired_difference(labels, labels, (labels + 1) % 3, ["one author"] * 90, samples=400, seed=1)
+    assert found.estimate == 1 and found.low < 0
+    assert decide(_evidence(against_champion=found), JudgeParams())[0] == INCONCLUSIVE
+
+
+def test_classes_that_are_rare_or_absent_are_no_obstacle():
+    from sklearn.metrics import f1_score
+
+    random = np.random.default_rng(8)
+    labels, first, second = _answers(random, 300, 0.7, 0.6)
+    for rare in (0, 1):  # rows of class 2
+        kept = np.flatnonzero((labels != 2) | (np.cumsum(labels == 2) <= rare))
+        given = [values[kept] for values in (labels, first, second)]
+        found = paired_differences(*given, range(len(kept)), samples=400, seed=1)
+        assert all(np.isfinite(list(one.as_dict().values())).all() for one in found.values())
+        present, measure = np.unique(given[0]), partial(f1_score, average="macro", zero_division=0)
+        expected = measure(given[0], given[1], labels=present) - measure(given[0], given[2], labels=present)
+        assert found["macro_f1"].estimate == pytest.approx(expected)
+        assert found["macro_f1"].low < found["macro_f1"].estimate < found["macro_f1"].high
 
 
 def test_the_same_seed_gives_the_same_interval():
@@ -193,6 +243,7 @@ SHAKY = SliceDifference("emoji=yes", 55, 0.5, 0.7, _difference(-0.45, 0.05))
         ({"rows": 20, "ece": 0.2}, HOLD, "Only 20 test rows"),
         ({"against_champion": None, "latency_ratio": None}, PROMOTE, "no champion yet"),
         ({"against_champion": None, "macro_f1": 0.1}, HOLD, "the floor"),
+        ({"against_champion": None, "latency_ratio": None, "serving_refusal": "no topic"}, HOLD, "Serving refuses the challenger: no topic"),
     ],
 )
 def test_what_follows_from_the_evidence(changes, expected, reason):
@@ -331,6 +382,37 @@ def test_changed_test_rows_are_refused(settings):
     register(settings, "good")  # trained on the changed folder: its manifest still speaks of the rows that were there
     with pytest.raises(JudgeRefused, match="the test rows have digest"):
         judge("games", settings=settings, params=QUICK, now=NOW)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("provenance", ["weak", "native", "synthetic"])
+def test_test_rows_with_labels_that_are_a_models_opinion_are_refused(settings, provenance):
+    folder = settings.dataset("games")
+    table = read_examples(folder, "test").table
+    said = pa.array(["human"] * (table.num_rows - 1) + [provenance])
+    write_parquet(table.set_column(table.column_names.index("label_provenance"), EXAMPLE.field("label_provenance"), said), folder / "test.parquet")
+    register(settings, "good")
+    with pytest.raises(JudgeRefused, match=f"test rows bear labels of provenance {provenance}, expected human or dataset"):
+        judge("games", settings=settings, params=QUICK, now=NOW)
+
+
+@pytest.mark.slow
+def test_an_export_that_speaks_of_another_data_set_than_its_training_does_is_refused(settings):
+    register(settings, "good", config={"dataset_md5": OTHER_DATA})
+    with pytest.raises(JudgeRefused, match=f"version 1 says that it was trained with data set {OTHER_DATA}"):
+        judge("games", settings=settings, params=QUICK, now=NOW)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", [{"text_version": 0}, {"labels": ["positive", "neutral", "negative"]}])
+def test_a_champion_of_other_rules_is_named_and_what_to_do_is_said(settings, config):
+    [(name, found)] = config.items()
+    register(settings, "good", dataset_md5=OTHER_DATA, champion=True, config=config)
+    register(settings, "better")
+    with pytest.raises(JudgeRefused) as refused:
+        judge("games", settings=settings, params=QUICK, now=NOW)
+    assert str(refused.value).startswith(f"champion, version 1: its export has {name} {found}, this code ")
+    assert "take the alias champion from it in the registry" in str(refused.value)
 
 
 @pytest.mark.slow

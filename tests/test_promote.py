@@ -66,6 +66,16 @@ def test_what_was_rolled_back_is_no_reign(ledger):
     assert ledger.reigns() == ["1", "2", "4"]
 
 
+def test_who_was_rolled_back_is_known_until_it_is_champion_again(ledger):
+    for entry in (_entry("1"), _entry("2", "1")):
+        ledger.append(entry)
+    assert not ledger.has_rolled_back("2")
+    ledger.append(_entry("1", "2", "rollback"))
+    assert ledger.has_rolled_back("2") and not ledger.has_rolled_back("1")
+    ledger.append(_entry("2", "1"))
+    assert not ledger.has_rolled_back("2")
+
+
 def test_a_move_cut_short_is_settled_once(ledger):
     with pytest.raises(RuntimeError):
         ledger.move(_entry("1"), _raise)
@@ -391,6 +401,49 @@ def test_a_verdict_is_not_used_twice(settings):
     with pytest.raises(JudgeRefused, match="rolled back since"):
         _promote(settings)
     assert _champion(settings) == "1"
+
+
+@pytest.mark.slow
+def test_an_older_verdict_does_not_bring_back_what_was_rolled_back(settings):
+    champion = _reign(settings, 1)
+    version = register(settings, "good", dataset_md5=OTHER_DATA)
+    _verdict(settings, version, champion, number=10)
+    kept = settings.report("judge", "games").read_bytes()
+    _verdict(settings, version, champion, number=11)
+    _promote(settings)
+    assert _rollback(settings)["champion_version"] == champion
+    settings.report("judge", "games").write_bytes(kept)  # signed, young, of the versions that the aliases name: and no longer true
+    with pytest.raises(JudgeRefused, match=f"version {version} was champion by another verdict, and was rolled back"):
+        _promote(settings)
+    assert _champion(settings) == champion
+
+
+@pytest.mark.slow
+def test_a_verdict_of_a_time_to_come_is_refused(settings):
+    version = register(settings, "good", dataset_md5=OTHER_DATA)
+    _verdict(settings, version, judged_at="2026-11-02T09:30:00Z")
+    with pytest.raises(JudgeRefused, match="made at 2026-11-02T09:30:00Z, 1.5 hours from now: the clock"):
+        _promote(settings)
+    assert _promote(settings, now=NOW + timedelta(minutes=86))["is_moved"] is True  # clocks may differ by some minutes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("alias", ["champion", "challenger"])
+def test_an_alias_that_is_moved_while_the_candidate_is_tried_is_noticed(settings, monkeypatch, alias):
+    champion = _reign(settings, 1)
+    other = register(settings, "better", dataset_md5="2" * 32 + ".dir")
+    version = register(settings, "good", dataset_md5=OTHER_DATA)
+    _verdict(settings, version, champion)
+    real = tracking.download_export
+
+    def meanwhile(*given):
+        tracking.set_alias(settings, "games", alias, other)  # by somebody who does not hold the ledger
+        return real(*given)
+
+    monkeypatch.setattr(tracking, "download_export", meanwhile)
+    with pytest.raises(JudgeRefused, match=f"the {alias} is now {other}"):
+        _promote(settings)
+    assert _champion(settings) == (other if alias == "champion" else champion) and len(Ledger(settings, "games").entries()) == 1
 
 
 @pytest.mark.slow

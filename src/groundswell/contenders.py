@@ -1,7 +1,7 @@
 """Contenders: the registered versions that are compared, and the rows that are fair to both.
 
 Reads exports fetched from the registry (weights' hashes, what they were trained on) and the data set's ``kin.parquet``. Writes nothing.
-Refuses (`JudgeRefused`) when of some class no fair row is left.
+Refuses (`JudgeRefused`) an export of other labels or text rules, and when of some class no fair row is left.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from groundswell.examples import Examples
 from groundswell.files import sha256_of
 from groundswell.kin import kin_of, row_hashes
 from groundswell.schema import LABELS
-from groundswell.text import fingerprint
+from groundswell.text import TEXT_VERSION, fingerprint
 from groundswell.tracking import CHALLENGER, CHAMPION, ModelVersion
 
 
@@ -65,6 +65,14 @@ class Contender:
         hashes = np.load(trained, allow_pickle=False)
         akin = kin_of(hashes, pq.ParquetFile(kin).read())
         return np.isin(row_hashes(row_ids), hashes) | np.array([row_id in akin for row_id in row_ids], dtype=bool)
+
+
+def require_rules(name: str, one: Contender, remedy: str) -> None:
+    """`JudgeRefused` unless the export answers in the order of `LABELS` and reads texts by the rules of this code."""
+    config = json.loads((one.folder / "config.json").read_text(encoding="utf-8"))
+    for what, expected in (("labels", list(LABELS)), ("text_version", TEXT_VERSION)):
+        if (found := config.get(what)) != expected:
+            raise JudgeRefused(f"{name}, version {one.version.version}: its export has {what} {found}, this code {expected}: {remedy}")
 
 
 def fair(rows: Examples, dataset: Path, new: Contender, old: Contender | None) -> tuple[Examples, dict[str, int | None]]:

@@ -1,12 +1,11 @@
 """Judge: champion and challenger on the same rows, in one process, and what follows from it.
 
 Reads the test split of ``dataset/<topic>``, ``model/<topic>/train.json`` and baseline, both models from the registry, the ledger.
-What they
-cost is measured in serving's own processes (`trial`). Writes the verdict to ``reports/judge/<topic>.json``, to the challenger's MLflow
-run and onto its version. Rows that either model was trained on, or whose author or near duplicates it was trained on, count for neither.
-Refuses (`JudgeRefused`) when data set, training and registry do not speak of the same rows and the same model, when no fair rows are
-left, and answers that can't be what they should be (`answers`). A verdict is a result, whatever it says; it holds measured times, so its
-digest differs from one judging to the next.
+What they cost is measured in serving's own processes (`trial`). Writes the verdict to ``reports/judge/<topic>.json``, to the challenger's
+MLflow run and onto its version. Rows that either model was trained on, or whose author or near duplicates it was trained on, count for
+neither. Refuses (`JudgeRefused`) when data set, training and registry do not speak of the same rows and the same model, labels that are a
+model's opinion, exports of other rules, when no fair rows are left, and answers that can't be what they should be (`answers`). A verdict is
+a result, whatever it says; it holds measured times, so its digest differs from one judging to the next.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from groundswell import runs, tracking, trial
 from groundswell.answers import answers_of
 from groundswell.behaviour import passed, spoken
 from groundswell.config import JudgeParams, Settings
-from groundswell.contenders import Contender, fair
+from groundswell.contenders import Contender, fair, require_rules
 from groundswell.errors import JudgeRefused, StackError
 from groundswell.evidence import evidence_of
 from groundswell.examples import Examples, read_examples, read_manifest
@@ -31,7 +30,7 @@ from groundswell.ledger import Ledger, stamp
 from groundswell.metrics import scores
 from groundswell.predictor import Predictor
 from groundswell.rows import digest
-from groundswell.schema import registered_model
+from groundswell.schema import JUDGING_PROVENANCES, registered_model
 from groundswell.signature import signed
 from groundswell.slices import slices_of
 from groundswell.tracking import CHALLENGER, CHAMPION, ModelVersion
@@ -48,6 +47,10 @@ _NOT_MEASURED = (
     "Latency and memory were not measured in serving ({}): against a champion, the latency is that of the judge's own process; memory is unknown."
 )
 
+_NO_OTHER_CODE = (
+    "judge with the code that it was made with, or take the alias champion from it in the registry: the challenger is then judged as a first one"
+)
+
 log = logging.getLogger(__name__)
 
 
@@ -59,6 +62,7 @@ def judge(topic: str, *, settings: Settings, params: JudgeParams, now: datetime)
     with tempfile.TemporaryDirectory(prefix="groundswell-judge-") as box:
         new = _contender(settings, topic, challenger, Path(box, CHALLENGER))
         old = _contender(settings, topic, champion, Path(box, CHAMPION)) if champion else None
+        _require_comparable(settings, topic, new, old)
         left, excluded = fair(rows, settings.dataset(topic), new, old)
         verdict = _judged(topic, settings, params, left, new, old) | {"excluded": excluded, "judged_at": stamp(now)}
     if "not_measured" in verdict["serving"]:
@@ -101,16 +105,33 @@ def _trained(settings: Settings, topic: str) -> dict:
 
 
 def _rows(settings: Settings, topic: str) -> Examples:
-    """The test split; `JudgeRefused` when it is not what the data set's manifest says."""
+    """The test split; `JudgeRefused` when it is not what the data set's manifest says, or has labels that nobody has vouched for."""
     folder = settings.dataset(topic)
     rows, said = read_examples(folder, "test"), read_manifest(folder)["splits"]["test"]["digest"]
     if (found := digest(rows.table)) != said:
         raise JudgeRefused(f"{folder}: the test rows have digest {found[:12]}…, the manifest says {said[:12]}…: run groundswell prepare again")
+    if strange := sorted({*rows.table["label_provenance"].to_pylist()} - {*JUDGING_PROVENANCES}):
+        raise JudgeRefused(
+            f"{folder}: test rows bear labels of provenance {', '.join(strange)}, expected {' or '.join(JUDGING_PROVENANCES)}: a model's or a "
+            "lexicon's opinion is no truth to judge by; run groundswell prepare again"
+        )
     return rows
 
 
 def _contender(settings: Settings, topic: str, version: ModelVersion, folder: Path) -> Contender:
     return Contender(version, tracking.download_export(settings, topic, version.version, folder))
+
+
+def _require_comparable(settings: Settings, topic: str, new: Contender, old: Contender | None) -> None:
+    """Both can be asked by this code, and the challenger is of the data set that lies here, by what its export itself says."""
+    require_rules(CHALLENGER, new, f"run groundswell train --topic {topic} again")
+    if old:
+        require_rules(CHAMPION, old, _NO_OTHER_CODE)
+    if new.dataset_md5 != (trained := _trained(settings, topic)["dataset_md5"]):
+        raise JudgeRefused(
+            f"version {new.version.version} says that it was trained with data set {new.dataset_md5}, {settings.model(topic)} says {trained}: "
+            f"run groundswell train --topic {topic} again"
+        )
 
 
 def _judged(topic: str, settings: Settings, params: JudgeParams, rows: Examples, new: Contender, old: Contender | None) -> dict:
@@ -153,7 +174,7 @@ def _judged(topic: str, settings: Settings, params: JudgeParams, rows: Examples,
 
 def _history(settings: Settings, topic: str, new: Contender, old: Contender | None) -> dict:
     """The fields of `Evidence` that tell where both come from."""
-    found: dict = {"was_rolled_back": _was_rolled_back(settings, topic, new.version.version)}
+    found: dict = {"was_rolled_back": Ledger(settings, topic).has_rolled_back(new.version.version)}
     if old is None:
         return found
     return found | {
@@ -197,11 +218,6 @@ def _costs(settings: Settings, topic: str, params: JudgeParams, rows: Examples, 
         if CHAMPION in exports:
             facts["latency_ratio"] = trial.in_process(exports[CHALLENGER], exports[CHAMPION], texts)
     return facts, found
-
-
-def _was_rolled_back(settings: Settings, topic: str, version: str) -> bool:
-    ledger = Ledger(settings, topic)
-    return any(entry.action == "rollback" and entry.before == version for entry in ledger.entries()) and version not in ledger.reigns()
 
 
 def _log(settings: Settings, challenger: ModelVersion, verdict: dict) -> None:

@@ -85,6 +85,10 @@ class Ledger:
                 succession.append(entry.after)
         return succession
 
+    def has_rolled_back(self, version: str) -> bool:
+        """Whether ``version`` was champion, was gone back from, and is not in the succession again."""
+        return any(entry.action == "rollback" and entry.before == version for entry in self.entries()) and version not in self.reigns()
+
     def move(self, entry: Entry, set_champion: Callable[[str], None]) -> None:
         """Announce ``entry``, make the move by ``set_champion(version)``, write the line. What fails in between can be `settle`d."""
         write_json(entry.as_dict(), self._pending)

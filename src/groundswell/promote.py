@@ -3,8 +3,8 @@
 Reads the judge's verdict, the registry and the ledger. Writes the alias ``champion`` (set, never deleted first), a tag on the
 version that reigned before, and a line of ``ledger/<topic>.jsonl``. A candidate is fetched anew and must load and answer by the
 code that serves it, before anything moves. Killed anywhere and run again, it ends the same. Refuses a verdict that is unsigned
-or altered, is not PROMOTE, is not the approved one, is too old, was acted upon already, or speaks of other versions than the aliases
-do now, or of another export than the registry holds.
+or altered, is not PROMOTE, is not the approved one, is too old or of a time to come, was acted upon already, is on a version that was rolled
+back, or speaks of other versions than the aliases do now, or of another export than the registry holds.
 One promotion or rollback of a topic runs at a time: the next one waits.
 """
 
@@ -26,6 +26,9 @@ from groundswell.signature import require_signed
 
 PREVIOUS = "previous_champion"
 """The tag of a version that was champion; its value is the version that took its place."""
+
+_SKEW_HOURS = 0.1
+"""How far the clocks of two machines may be apart."""
 
 log = logging.getLogger(__name__)
 
@@ -52,15 +55,15 @@ def _promote(ledger: Ledger, topic: str, by: str, settings: Settings, params: Pr
     champion = _champion(settings, topic)
     ledger.settle(champion)
     candidate, digest = verdict["challenger_version"], verdict["digest"]
-    is_done = any(entry.verdict_digest == digest for entry in ledger.entries())
     entry = Entry(stamp(now), by, "promote", champion, candidate, digest)
     if champion == candidate:
-        if not is_done:
+        if not _is_done(ledger, verdict):
             ledger.append(Entry(entry.at, by, "promote", verdict["champion_version"], candidate, digest))
         return _report(settings, topic, "promote", ledger, candidate, is_moved=False)
     _require_young(topic, verdict, params, now)
-    _require_current(settings, topic, verdict, champion, is_done)
+    _require_current(settings, topic, verdict, ledger)
     _require_judged(topic, verdict, _admit(settings, topic, candidate))
+    _require_current(settings, topic, verdict, ledger)  # to admit it took a while, and not everybody who moves an alias holds the ledger
     _crown(settings, topic, ledger, entry)
     return _report(settings, topic, "promote", ledger, candidate, is_moved=True)
 
@@ -107,11 +110,18 @@ def _verdict(settings: Settings, topic: str, approved: str | None) -> dict:
 
 
 def _require_young(topic: str, verdict: dict, params: PromoteParams, now: datetime) -> None:
+    """Neither old nor of a time to come: by a clock that is ahead a verdict would be young for as long as it is ahead."""
     hours = (now - datetime.fromisoformat(verdict["judged_at"])).total_seconds() / 3600
+    told = f"the verdict on version {verdict['challenger_version']} was made at {verdict['judged_at']}"
     if hours > params.verdict_hours:
         raise JudgeRefused(
-            f"the verdict on version {verdict['challenger_version']} was made at {verdict['judged_at']}, {hours:.0f} hours ago, at most "
-            f"{params.verdict_hours:g} are allowed (promote.verdict_hours): run groundswell judge --topic {topic} again"
+            f"{told}, {hours:.0f} hours ago, at most {params.verdict_hours:g} are allowed (promote.verdict_hours): "
+            f"run groundswell judge --topic {topic} again"
+        )
+    if hours < -_SKEW_HOURS:
+        raise JudgeRefused(
+            f"{told}, {-hours:.1f} hours from now: the clock of the machine that judged is ahead, or this one's is behind; "
+            f"set them right, then run groundswell judge --topic {topic} again"
         )
 
 
@@ -124,14 +134,21 @@ def _require_judged(topic: str, verdict: dict, digest: str) -> None:
         )
 
 
-def _require_current(settings: Settings, topic: str, verdict: dict, champion: str | None, is_done: bool) -> None:
-    judge = f"run groundswell judge --topic {topic} again"
-    challenger = tracking.version_by_alias(settings, topic, tracking.CHALLENGER)
-    if is_done:
-        raise JudgeRefused(f"this verdict made version {verdict['challenger_version']} champion before, and it was rolled back since: {judge}")
-    if challenger is None or challenger.version != verdict["challenger_version"]:
+def _is_done(ledger: Ledger, verdict: dict) -> bool:
+    return any(entry.verdict_digest == verdict["digest"] for entry in ledger.entries())
+
+
+def _require_current(settings: Settings, topic: str, verdict: dict, ledger: Ledger) -> None:
+    """The verdict speaks of the versions that the aliases name now, and nobody went back from what it would promote."""
+    judge, candidate = f"run groundswell judge --topic {topic} again", verdict["challenger_version"]
+    if _is_done(ledger, verdict):
+        raise JudgeRefused(f"this verdict made version {candidate} champion before, and it was rolled back since: {judge}")
+    if ledger.has_rolled_back(candidate):
+        raise JudgeRefused(f"version {candidate} was champion by another verdict, and was rolled back: no older one brings it back; train another")
+    challenger, champion = tracking.version_by_alias(settings, topic, tracking.CHALLENGER), _champion(settings, topic)
+    if challenger is None or challenger.version != candidate:
         found = challenger.version if challenger else "none"
-        raise JudgeRefused(f"the verdict is on version {verdict['challenger_version']}, the challenger is now {found}: {judge}")
+        raise JudgeRefused(f"the verdict is on version {candidate}, the challenger is now {found}: {judge}")
     if champion != verdict["champion_version"]:
         raise JudgeRefused(f"the verdict compares with champion {verdict['champion_version']}, the champion is now {champion}: {judge}")
 

@@ -60,10 +60,10 @@ def _findings(evidence: Evidence, params: JudgeParams) -> Iterator[tuple[str, st
         yield _champion(evidence, params)
         yield from _other_measures(evidence)
         yield from _slices(evidence, params)
-        yield from _costs(evidence, params)
         yield from _behaviour(evidence, params)
     else:
         yield PROMOTE, "There is no champion yet: the floors and the baseline decide."
+    yield from _costs(evidence, params)
 
 
 def _history(evidence: Evidence) -> Iterator[tuple[str, str]]:
