@@ -41,6 +41,10 @@ def test_a_model_that_knows_the_words_passes_all_and_one_that_is_always_pleased_
     assert reversed_["emoji"]["passed"] == reversed_["vocabulary"]["passed"] == 0
 
 
+def test_what_is_no_number_passes_nothing():
+    assert passed(lambda texts: np.full((len(texts), 3), np.nan))["all"]["passed"] == 0
+
+
 def test_a_model_that_names_sway_is_found_out():
     swayed = passed(lambda texts: np.array([np.eye(3)[POSITIVE if text.startswith(("Anna", "John")) else NEGATIVE] for text in texts]))
     assert swayed["names"]["passed"] == swayed["names"]["cases"] * 3 / 5

@@ -5,6 +5,7 @@ changed one: a check that could not fail would be found out here.
 """
 
 import importlib
+import json
 import sys
 import types
 from functools import cache
@@ -18,15 +19,17 @@ from dvc_project import example
 from models import export_of, guessing_baseline
 from tiny import tiny_rows
 
-from groundswell import answers, verdict
-from groundswell.bootstrap import Difference, paired_differences
+from groundswell import answers, evidence, signature, verdict
+from groundswell.bootstrap import Difference, macro_f1, paired_differences
 from groundswell.config import JudgeParams
 from groundswell.contenders import Contender
 from groundswell.errors import JudgeRefused
 from groundswell.evidence import Evidence
 from groundswell.examples import Examples
 from groundswell.kin import KIN, row_hashes
+from groundswell.metrics import scores
 from groundswell.schema import EXAMPLE
+from groundswell.significance import mcnemar_mid_p
 from groundswell.text import fingerprint
 from groundswell.tracking import ModelVersion
 from groundswell.verdict import HOLD, PROMOTE
@@ -131,6 +134,34 @@ def compares_well(differences) -> None:
     assert together["macro_f1"].standard_error > 2 * apart["macro_f1"].standard_error
 
 
+def _of_classes(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels, and two models of which one knows class 0 and the other class 1: by accuracy they differ by the classes' shares alone."""
+    labels = np.arange(count) % 3
+    return labels, np.where(labels == 1, 0, labels), np.where(labels == 0, 1, labels)
+
+
+def _of_mixed_groups(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """``count`` groups of rows 0, 0, 1, 1: in every other one the first model is right about a row more, else the second is."""
+    labels = np.tile([0, 0, 1, 1], count)
+    first, second, group = labels.copy(), labels.copy(), np.repeat(np.arange(count), 4)
+    second[2::8] = 0  # in even groups the second misses a row of class 1
+    first[4::8] = 1  # in odd ones the first misses one of class 0
+    return labels, first, second, group
+
+
+def draws_well(differences) -> None:
+    """What is drawn: within classes, by labels alone, the same rows for both models; and two models that agree are not sure to be equal."""
+    labels, first, second = _of_classes(300)
+    assert differences(labels, first, second, range(300), samples=400, seed=1)["accuracy"].standard_error < 0.02, "the shares of classes stay"
+    *answers, group = _of_mixed_groups(20)
+    found = differences(*answers, group, samples=2000, seed=1)["accuracy"].standard_error
+    assert abs(found - np.sqrt(20) / 80) < 0.01, "which model a group favours varies"
+    labels, random = np.arange(300) % 3, np.random.default_rng(2)
+    poor = np.where(random.random(300) < 0.5, (labels + 1) % 3, labels)
+    assert differences(labels, poor, poor, range(300), samples=400, seed=1)["macro_f1"].standard_error < 0.02, "rows are drawn for both at once"
+    assert differences(labels, labels, labels, range(300), samples=400, seed=1)["macro_f1"].standard_error > 0.001, "nobody is that sure"
+
+
 CELLS = "cells = (np.asarray(labels) * CLASSES + first) * CLASSES + second"
 
 
@@ -149,6 +180,149 @@ def test_a_bug_in_the_bootstrap_is_caught(line, bug):
     compares_well(paired_differences)
     with pytest.raises(AssertionError):
         compares_well(planted("bootstrap", line, bug).paired_differences)
+
+
+STRATUM, PAIRED = "stratum = of_class.argmax(axis=1)", "measure(cube.sum(axis=3), present) - measure(cube.sum(axis=2), present)"
+
+
+@pytest.mark.parametrize(
+    ("line", "bug"),
+    [
+        pytest.param(STRATUM, "stratum = np.zeros(len(of_class), dtype=int)", id="classes drawn together"),
+        pytest.param(STRATUM, "stratum = per_group.argmax(axis=1) // CLASSES**2", id="strata hang on the answers"),
+        pytest.param(PAIRED, PAIRED.replace("cube.sum(axis=2)", "np.roll(cube, 1, axis=0).sum(axis=2)"), id="other rows drawn for the champion"),
+        pytest.param("np.vstack([patterns, unseen])", "np.vstack([patterns, 0 * unseen])", id="sure of what was never seen"),
+    ],
+)
+def test_a_bug_in_what_is_drawn_is_caught(line, bug):
+    draws_well(paired_differences)
+    with pytest.raises(AssertionError):
+        draws_well(planted("bootstrap", line, bug).paired_differences)
+
+
+# --- from answers to evidence ------------------------------------------------------------------------------------------
+
+
+def measures_well(evidence_of) -> None:
+    """Every number is of the model, the rows and the groups that its name says."""
+    random = np.random.default_rng(3)
+    labels, groups = np.repeat(random.integers(0, 3, 60), 5), np.arange(300) // 5
+    mask = np.arange(300) < 200
+    said = {}
+    for name, share in {"challenger": 0.2, "champion": 0.3, "baseline": 0.5, "fp32": 0.25}.items():
+        is_wrong = np.repeat(random.random(60) < share, 5)
+        said[name] = np.where(is_wrong, (labels + 1) % 3, labels)
+    sureness = {"challenger": 0.7, "champion": 0.6, "baseline": 0.5, "fp32": 0.8}
+    answers = {name: np.where(np.eye(3)[one] > 0, sureness[name], (1 - sureness[name]) / 2) for name, one in said.items()}
+    params = JudgeParams(bootstrap_samples=200, min_slice_rows=150)
+    found = evidence_of(labels, answers, groups.tolist(), {"first": mask, "rest": ~mask}, params)
+    worth = {name: macro_f1(labels, one) for name, one in said.items()}
+    assert (found.rows, found.groups, found.macro_f1) == (300, 60, worth["challenger"])
+    assert found.against_champion.estimate == pytest.approx(worth["challenger"] - worth["champion"])
+    assert found.against_baseline.estimate == pytest.approx(worth["challenger"] - worth["baseline"])
+    assert found.int8_agreement == (said["challenger"] == said["fp32"]).mean()
+    for name, (ece, log_loss) in {"challenger": (found.ece, found.log_loss), "fp32": (found.fp32_ece, found.fp32_log_loss)}.items():
+        own = scores(labels, answers[name])
+        assert (ece, log_loss) == (own["ece"], own["log_loss"]), name
+    assert found.mcnemar_mid_p == mcnemar_mid_p(labels, said["challenger"], said["champion"])
+    [one] = found.slices
+    assert (one.name, one.rows) == ("first", 200)
+    inside = {name: macro_f1(labels[mask], each[mask]) for name, each in said.items()}
+    assert (one.challenger, one.champion) == pytest.approx((inside["challenger"], inside["champion"]), abs=1e-6)
+    assert one.difference.estimate == pytest.approx(inside["challenger"] - inside["champion"])
+    apart = evidence_of(labels, answers, list(range(300)), {"first": mask}, params)
+    for together, alone in (
+        (found.against_champion, apart.against_champion),
+        (found.against_baseline, apart.against_baseline),
+        (one.difference, apart.slices[0].difference),
+    ):
+        assert together.standard_error > 1.5 * alone.standard_error, "groups are drawn whole"
+
+
+def test_the_evidence_as_it_is_measures_well():
+    measures_well(evidence.evidence_of)
+
+
+COMPARED = "paired_differences(labels, said[CHALLENGER], said[CHAMPION], groups, **how)"
+BASELINE = 'paired_difference(labels, said[CHALLENGER], said["baseline"], groups, **how)'
+SLICED = "labels[mask], said[CHALLENGER][mask], said[CHAMPION][mask]"
+INSIDE = "[group for group, is_in in zip(groups, mask, strict=True) if is_in]"
+MCNEMAR = "mcnemar_mid_p(labels, said[CHALLENGER], said[CHAMPION])"
+SCORED = 'scores(labels, answers[CHALLENGER]), scores(labels, answers["fp32"])'
+
+
+@pytest.mark.parametrize(
+    ("line", "bug"),
+    [
+        pytest.param(COMPARED, COMPARED.replace("CHAMPION", "CHALLENGER"), id="champion's answers are the challenger's"),
+        pytest.param(COMPARED, COMPARED.replace("said[CHAMPION]", "said[CHAMPION][::-1]"), id="different rows"),
+        pytest.param(COMPARED, COMPARED.replace("groups", "range(len(labels))"), id="rows drawn, not groups"),
+        pytest.param(BASELINE, BASELINE.replace('"baseline"', "CHAMPION"), id="champion taken for the baseline"),
+        pytest.param(BASELINE, BASELINE.replace("groups", "range(len(labels))"), id="rows drawn, not groups, against the baseline"),
+        pytest.param(SLICED, SLICED.replace("CHAMPION", "CHALLENGER"), id="a slice's champion is the challenger"),
+        pytest.param(SLICED, SLICED.replace("said[CHAMPION][mask]", "said[CHAMPION][: mask.sum()][::-1]"), id="a slice of other rows"),
+        pytest.param(INSIDE, "list(range(int(mask.sum())))", id="rows drawn, not groups, in slices"),
+        pytest.param("mask.sum() < params", "mask.sum() > params", id="small slices judged, large ones not"),
+        pytest.param(MCNEMAR, MCNEMAR.replace("CHAMPION", "CHALLENGER"), id="McNemar of one model"),
+        pytest.param(SCORED, 'scores(labels, answers["fp32"]), scores(labels, answers[CHALLENGER])', id="calibration of what is not served"),
+        pytest.param('(said[CHALLENGER] == said["fp32"])', '(said["baseline"] == said["fp32"])', id="agreement of another model"),
+    ],
+)
+def test_a_bug_in_the_evidence_is_caught(line, bug):
+    with pytest.raises(AssertionError):
+        measures_well(planted("evidence", line, bug).evidence_of)
+
+
+# --- who signed what ---------------------------------------------------------------------------------------------------
+
+
+def signs_well(module) -> None:
+    """Nothing can be changed, added or taken away, at any depth, and no other key will do."""
+    document = {"verdict": "HOLD", "challenger_version": "5", "champion_version": "4", "export_sha256": "ab", "judged_at": "now", "rows": 7}
+    document |= {"topic": "games", "digest": "d", "params": {"margin": 0.01}, "reasons": ["One.", "Two."]}
+    key, told = b"a key of this installation", {"what": "it", "remedy": "judge again"}
+    made = module.signed(document, key)
+    module.require_signed(json.loads(json.dumps(made)), key, **told)
+    forged = [{**made, name: "other"} for name in document] + [{key: one for key, one in made.items() if key != name} for name in document]
+    forged += [{**made, "more": 1}, {**made, "params": {"margin": 1.0}}, {**made, "reasons": ["Two.", "One."]}]
+    forged += [
+        {**made, "signature": {**made["signature"], **change}} for change in ({"key_id": "0"}, {"algorithm": "none"}, {"more": 1}, {"value": ""})
+    ]
+    for one in forged:
+        with pytest.raises(JudgeRefused):
+            module.require_signed(one, key, **told)
+    with pytest.raises(JudgeRefused):
+        module.require_signed(made, b"a key of somebody else", **told)
+    named = {name: value for name, value in made["signature"].items() if name != "value"}  # whose key it was, everybody can read
+    worth = module._value({**document, "signature": named}, b"a key of somebody else")
+    with pytest.raises(JudgeRefused):
+        module.require_signed({**document, "signature": {**named, "value": worth}}, key, **told)
+
+
+def test_signatures_as_they_are_hold():
+    signs_well(signature)
+
+
+CANONICAL = "json.dumps(document, sort_keys=True"
+
+
+@pytest.mark.parametrize(
+    ("line", "bug"),
+    [
+        *(
+            pytest.param(
+                CANONICAL, CANONICAL.replace("document", f"{{k: v for k, v in document.items() if k != {field!r}}}"), id=f"{field} not covered"
+            )
+            for field in ("verdict", "challenger_version", "champion_version", "export_sha256", "judged_at", "topic", "signature")
+        ),
+        pytest.param(CANONICAL, CANONICAL.replace("document", "sorted(document)"), id="names covered, values not"),
+        pytest.param("not hmac.compare_digest(", "False and hmac.compare_digest(", id="never compared"),
+        pytest.param("hmac.new(key, canonical(document), hashlib.sha256)", "hashlib.sha256(canonical(document))", id="no key in it"),
+    ],
+)
+def test_a_bug_in_the_signature_is_caught(line, bug):
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        signs_well(planted("signature", line, bug))
 
 
 # --- who answered what -------------------------------------------------------------------------------------------------
@@ -200,6 +374,15 @@ def test_permuted_labels_of_a_data_set_are_caught():
     rows = _rows()
     with pytest.raises(JudgeRefused, match="label map is permuted"):
         _asked(answers, Examples(rows.texts, 2 - rows.labels, None))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -0.1, 0.9])
+def test_one_row_that_is_no_probability_is_enough(bad):
+    said = np.tile(np.float32([0.2, 0.3, 0.5]), (90, 1))
+    answers.require_probabilities("challenger", said, 90)
+    said[41, 1] = bad
+    with pytest.raises(JudgeRefused, match="challenger: expected probabilities that sum to 1"):
+        answers.require_probabilities("challenger", said, 90)
 
 
 def test_a_model_that_guesses_is_no_permuted_one():

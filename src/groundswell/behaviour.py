@@ -54,7 +54,9 @@ class Case:
         return self.capability if self.language == "en" else f"{self.capability} ({self.language})"
 
     def is_passed(self, answers: np.ndarray) -> bool:
-        """Whether ``answers`` (texts, 3) to its texts are as they should be."""
+        """Whether ``answers`` (texts, 3) to its texts are as they should be; what is no number is not."""
+        if not np.isfinite(answers).all():
+            return False
         if self.kind == "minimum functionality":
             return int(answers[0].argmax()) == self.expected
         if self.kind == "invariance":

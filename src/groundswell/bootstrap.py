@@ -1,7 +1,7 @@
 """The paired bootstrap: how sure one may be that two models differ on rows that both have answered, by macro-F1, macro-recall, accuracy.
 
 Pure numpy; reads and writes nothing. Whole groups (duplicates, one author's posts) are drawn, never parts of one, within strata of
-their first label. Groups that look alike (same labels, same answers of both) are drawn together as one multinomial number: the
+their most frequent label. Groups that look alike (same labels, same answers of both) are drawn together as one multinomial number: the
 same distribution as drawing them one by one, at a fraction of the work. Method: Efron & Tibshirani 1993, ch. 6 and 8 (clusters).
 
 Where two models hardly ever differ, the plain bootstrap is too sure of it: 50 rows without a difference do not show that there is
@@ -85,7 +85,8 @@ def _strata(cells: np.ndarray, groups):
     _, number = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
     per_group = np.zeros((number.max() + 1, _CELLS), dtype=np.int64)
     np.add.at(per_group, (number, cells), 1)
-    stratum = per_group.argmax(axis=1) // CLASSES**2  # the label of its most frequent cell
+    of_class = per_group.reshape(len(per_group), CLASSES, -1).sum(axis=2)
+    stratum = of_class.argmax(axis=1)  # by labels alone: strata that hang on the answers would hold still what must vary
     for label in np.unique(stratum):
         patterns, numbers = np.unique(per_group[stratum == label], axis=0, return_counts=True)
         unseen = _half_rows(int(label))

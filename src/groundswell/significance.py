@@ -5,8 +5,6 @@ Reads and writes nothing.
 
 from __future__ import annotations
 
-from math import comb
-
 import numpy as np
 
 
@@ -19,10 +17,12 @@ def mcnemar_mid_p(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> 
     together, fewer = one + other, min(one, other)
     if not together:
         return 1.0
-    at = comb(together, fewer) / 2**together
-    if one == other:
-        return 1 - at / 2
-    return 2 * sum(comb(together, count) for count in range(fewer + 1)) / 2**together - at
+    ways = so_far = 1  # to have none of them on the one side, and of at most so many as are counted
+    for count in range(1, fewer + 1):
+        ways = ways * (together - count + 1) // count
+        so_far += ways
+    at = ways / 2**together
+    return 1 - at / 2 if one == other else 2 * so_far / 2**together - at
 
 
 def holm(p_values: dict[str, float]) -> dict[str, float]:
