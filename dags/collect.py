@@ -23,7 +23,10 @@ With the parameter `no_downstream` nobody is told: `announce` is skipped, `monit
 One window: *Trigger → Single run* with its partition key, e.g. `2026-10-19`. Fewer sources or topics: the parameters.
 
 ### When it fails
-- `collect` failed: the platform was down; its log names the address. It was retried with growing waits, for half an hour; clear it later.
+- `collect` failed: the platform was down; its log names the address. It was retried with growing waits, for half an hour. What the other
+  sources brought was validated without it, nobody was told (`announce` is *upstream failed*, and so the run failed), and *Coverage* has the
+  hole. When the platform is back, clear the task and downstream: it is taken in and the window announced. A source of which
+  `validate.rows_due` asks rows is waited for: without it `validate` fails.
 - `collect` is *up for retry* for long: the platform named a time (limits), or the window has not settled yet. It goes on by itself then.
 - exit 77: the platform does not let us in. Credentials, rights or quota; no retry.
 - `validate` failed: a table rule is broken; *Validation page* has the numbers. Nothing of the window went to `valid`. Fix the source or
@@ -84,11 +87,19 @@ with DAG(
             )
             for source in sources
         ]
-        annotate = StageOperator(task_id="annotate", stage="annotate", trigger_rule="none_failed_min_one_success", **shared)
-        chosen = {"sources": "{{ params.sources | join(',') }}"}
+        annotate = StageOperator(task_id="annotate", stage="annotate", sources=topics, trigger_rule="all_done", **shared)  # what is there goes on
+        chosen = {"sources": "{{ params.sources | join(',') }}", "spare-missing": True}
         validate = StageOperator(task_id="validate", stage="validate", options=chosen, **shared)
-        announce = AnnounceOperator(task_id="announce", topic=name, unit=unit, outlets=[posts], map_index_template="{{ task.topic }}")
+        announce = AnnounceOperator(
+            task_id="announce",
+            topic=name,
+            unit=unit,
+            outlets=[posts],
+            trigger_rule="none_failed_min_one_success",  # nobody is told of a window with a hole, and its run is failed
+            map_index_template="{{ task.topic }}",
+        )
         impact = ImpactOperator(task_id="impact", topic=name, unit=unit, map_index_template="{{ task.topic }}")
         collects >> annotate >> validate >> [announce, impact]
+        collects >> announce
 
     topic.expand(name=sorted(topics))

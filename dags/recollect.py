@@ -19,8 +19,9 @@ Corpora are files, and feeds show only what they have now: both are left out. So
 walked back from now to a cap (a busy subreddit): collect such a day again by hand, with a reason.
 
 ### When it fails
-- `collect` failed: as in the DAG `collect`. A day that is missed here is collected again by its other turn, or by a backfill.
-- `validate` failed and names a partition that is not in the lake: that source was never collected for that day. Backfill it, clear this.
+- `collect` failed: as in the DAG `collect`; what the other sources brought was validated. A day that is missed here is collected again by
+  its other turn, or by a backfill.
+- `validate` warns of a partition that is not in the lake: that source was never collected for that day. Backfill it.
 - A day that is beyond a platform's look-back by now can't be had any more: mark the task as success.
 
 By hand: *Trigger* with the partition key D.
@@ -69,8 +70,9 @@ with DAG(
                 )
                 for source in sources_after(days)
             ]
-            annotate = StageOperator(task_id="annotate", stage="annotate", trigger_rule="none_failed_min_one_success", **shared)
-            validate = StageOperator(task_id="validate", stage="validate", **shared)
+            again = {topic: [source for source in named if source in sources_after(days)] for topic, named in topics.items()}
+            annotate = StageOperator(task_id="annotate", stage="annotate", sources=again, trigger_rule="all_done", **shared)
+            validate = StageOperator(task_id="validate", stage="validate", options={"spare-missing": True}, **shared)
             announce = AnnounceOperator(
                 task_id="announce",
                 topic=name,
@@ -78,9 +80,11 @@ with DAG(
                 days_back=days,
                 only_news=True,
                 outlets=[posts],
+                trigger_rule="none_failed_min_one_success",
                 map_index_template="{{ task.topic }}",
             )
             impact = ImpactOperator(task_id="impact", topic=name, unit=unit, days_back=days, map_index_template="{{ task.topic }}")
             collects >> annotate >> validate >> [announce, impact]
+            collects >> announce
 
         back.expand(name=sorted(topics))

@@ -43,8 +43,8 @@ class StageOperator(BaseOperator):
 
     ``options`` are its further options by name (``{"source": "steam"}`` → ``--source steam``; one that renders empty is left out, True is a flag).
     ``windowed``: it gets the run's window as ``--window``; with ``days_back`` the windows of the day so many days earlier. ``sources``:
-    topic → its sources; the task skips itself where its source is none of its topic's, or where the run's events or its
-    ``topics`` / ``sources`` parameters leave it out.
+    topic → its sources; the task skips itself where its source is none of its topic's (one that has no source: where none of its topic's is
+    wanted), or where the run's events or its ``topics`` / ``sources`` parameters leave it out.
     """
 
     template_fields = ("topic", "options")
@@ -117,6 +117,9 @@ class StageOperator(BaseOperator):
         source = self.options.get("source")
         if source and self.sources and source not in self.sources.get(self.topic, []):
             raise AirflowSkipException(f"{self.topic} has no source {source} in params.yaml")
+        chosen = context["params"].get("sources")
+        if self.sources and not source and not [each for each in self.sources.get(self.topic, []) if not chosen or each in chosen]:
+            raise AirflowSkipException(f"{self.topic} has none of this run's sources")
         of_events = topics_of(context.get("triggering_asset_events"))
         if of_events and self.topic not in of_events:
             raise AirflowSkipException(f"the events that started this run are of {', '.join(of_events)}, not {self.topic}")

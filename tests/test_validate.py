@@ -49,8 +49,8 @@ def put(settings, rows, window=DAY, source="replay", schema=ANY_COLUMNS):
     return lake.write(partition, pa.Table.from_pylist(rows, schema), {"window": window.key, "status": "complete", "connector_version": "1"})
 
 
-def run(settings, windows=(DAY,), sources=("replay",), **params):
-    return validate("games", sources, list(windows), settings=settings, params=ValidateParams(**params))
+def run(settings, windows=(DAY,), sources=("replay",), *, spare_missing=False, **params):
+    return validate("games", sources, list(windows), settings=settings, params=ValidateParams(**params), spare_missing=spare_missing)
 
 
 def layer(settings, name, window=DAY, source="replay"):
@@ -201,6 +201,32 @@ def test_a_missing_raw_partition_is_named(settings):
     with pytest.raises(LakeError, match="raw/replay/games/2026-10-19 is not in the lake"):
         run(settings)
     assert not settings.root.exists()
+
+
+def test_a_source_that_was_not_collected_keeps_no_other_waiting_and_is_taken_in_when_it_comes(settings, caplog):
+    put(settings, [post(number) for number in range(3)])
+    with pytest.raises(LakeError, match="raw/steam/games/2026-10-19 is not in the lake"):
+        run(settings, sources=("replay", "steam"))
+    report = run(settings, sources=("replay", "steam"), spare_missing=True)
+    assert (report["missing"], report["rows_valid"], list(report["sources"])) == (["steam/games/2026-10-19"], 3, ["replay"])
+    assert "raw/steam/games/2026-10-19 is not in the lake" in caplog.text
+    assert "steam/games/2026-10-19" in (settings.root / report["page"]).read_text(encoding="utf-8")
+    with pytest.raises(LakeError, match=r"steam/games/2026-10-19 \(not collected\)"):
+        coverage("games", ["replay", "steam"], [DAY], settings=settings)
+    put(settings, [post(9, source="steam")], source="steam")
+    with pytest.raises(LakeError, match=r"steam/games/2026-10-19 \(not validated\)"):
+        coverage("games", ["replay", "steam"], [DAY], settings=settings)
+    whole = run(settings, sources=("replay", "steam"), spare_missing=True)
+    assert (whole["missing"], whole["rows_valid"], whole["changed"]) == ([], 4, ["steam/games/2026-10-19"])
+    assert coverage("games", ["replay", "steam"], [DAY], settings=settings)["missing"] == []
+
+
+def test_a_source_of_which_rows_are_due_is_waited_for_and_so_is_a_window_without_any(settings):
+    put(settings, [post(1)])
+    with pytest.raises(LakeError, match="raw/steam/games/2026-10-19 is not in the lake"):
+        run(settings, sources=("replay", "steam"), spare_missing=True, rows_due={"steam": 1})
+    with pytest.raises(LakeError, match="raw/replay/games/2026-10-20 is not in the lake"):
+        run(settings, parse_windows("2026-10-19..2026-10-20"), sources=("replay", "steam"), spare_missing=True)
 
 
 def test_a_topic_without_sources_is_wrong_use(settings):

@@ -125,6 +125,7 @@ def validation_page(report: dict) -> str:
         heading("validate", report, badge("passed", "good") if report["success"] else badge("failed", "bad")),
         f'<p class="soft lead">The posts of {escape(", ".join(report["sources"]))}, held against the rules of a post and of a window.</p>',
         _failures(report),
+        _missing(report),
         tiles({name.replace("_", " "): report[name] for name in ("rows_raw", "rows_valid", "rows_quarantined", "windows")}),
         "<h2>Table rules</h2>" + _rules(checked["suites"]["partitions"], "partitions"),
         "<h2>Row rules</h2>" + _rules(checked["suites"]["posts"], "rows"),
@@ -143,6 +144,12 @@ def _failures(report: dict) -> str:
     lines = [f"{failure['window']} · {failure['source']} · {failure['rule']}: {failure['found']}" for failure in report["failures"][:50]]
     more = len(report["failures"]) - len(lines)
     return alert("Refused; nothing of these windows went to valid:", lines + ([f"and {more} more"] if more else []), "bad")
+
+
+def _missing(report: dict) -> str:
+    lines = report["missing"][:50]
+    more = len(report["missing"]) - len(lines)
+    return alert("Not collected, so not validated; the others of these windows were:", lines + [f"and {more} more"] * (more > 0), "note") * bool(lines)
 
 
 def _rules(suite: dict, of: str) -> str:

@@ -4,6 +4,7 @@ Reads ``lake/raw`` of every source of a topic. What it writes has been scrubbed 
 the rules have seen the rows as they came. Writes ``lake/quarantine`` (rows that broke a row rule, with the rules' names),
 ``lake/valid`` (the rest), a page and a report, in this order, the report last. Refuses, with `ValidationFailed`, a window of
 which a partition breaks a table rule: neither of its layers is touched then, page and report are written all the same.
+With ``spare_missing`` a source that was not collected keeps no other's posts waiting: it is named in the report.
 A range of windows is held a group of windows at a time, a large window a piece at a time (`rawrows`): each window is still accepted
 or refused by itself, and the report speaks of the whole range.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -60,16 +61,18 @@ def validate(
     settings: Settings,
     params: ValidateParams,
     hygiene: HygieneParams = _HYGIENE,
+    spare_missing: bool = False,
 ) -> dict:
     """Validate ``windows`` (in order) of ``topic``; returns the report, and under ``changed`` the valid partitions that are new or ``revised``.
 
-    A revision has the reason of its raw partition. `LakeError` names a raw partition that is not there.
+    A revision has the reason of its raw partition. `LakeError` names a raw partition that is not there. With ``spare_missing`` it is named
+    under ``missing`` instead, where ``rows_due`` asks nothing of its source and the window has a partition of another one.
     """
     if not sources:
         raise UsageError(f"topic {topic!r} has no source in params.yaml: name one under topics.{topic}")
     lake, tombstones, cleaner = Lake(settings.lake), Tombstones(settings), Hygiene(hygiene)
-    found = _Found()
-    for partitions in _groups(lake, topic, sources, windows):
+    found = _Found(missing=_missing(lake, topic, [each for each in sources if not params.rows_due.get(each)], windows) if spare_missing else [])
+    for partitions in _groups(lake, topic, sources, windows, spared=set(found.missing)):
         group = _judged([RawRows(lake, partition, tombstones) for partition in partitions], params)
         _write(lake, group, tombstones, cleaner, found)
         found.add(group)
@@ -81,11 +84,24 @@ def validate(
     return report | {"changed": found.changed, "revised": found.revised}
 
 
-def _groups(lake: Lake, topic: str, sources: Sequence[str], windows: Sequence[Window]) -> list[list[Partition]]:
-    """Raw partitions of windows next to each other, together a piece of rows or a single window; all must be there."""
+def _missing(lake: Lake, topic: str, sources: Sequence[str], windows: Sequence[Window]) -> list[Partition]:
+    """The raw partitions of ``sources`` that are not there, loudly."""
+    partitions = [lake.partition("raw", source, topic, window) for window in windows for source in sources]
+    missing = [partition for partition in partitions if not lake.exists(partition)]
+    for partition in missing:
+        log.warning("%s is not in the lake: its window is validated without it, and stays a hole until it is collected and validated", partition)
+    return missing
+
+
+def _groups(
+    lake: Lake, topic: str, sources: Sequence[str], windows: Sequence[Window], *, spared: Collection[Partition]
+) -> list[list[Partition]]:
+    """Raw partitions of windows next to each other, together a piece of rows or a single window; all must be there but those ``spared``,
+    and of each window one."""
     groups, rows = [], 0
     for window in windows:
-        partitions = [lake.partition("raw", source, topic, window) for source in sources]
+        due = [lake.partition("raw", source, topic, window) for source in sources]
+        partitions = [partition for partition in due if partition not in spared] or due
         more = sum(lake.metadata(partition)["rows"] for partition in partitions)
         if not groups or rows + more > PIECE:
             groups.append([])
@@ -209,6 +225,7 @@ def _facts(described: dict) -> dict:
 class _Found:
     """What the groups said and did, added up."""
 
+    missing: list[Partition] = field(default_factory=list)
     rows: Counter = field(default_factory=Counter)
     quarantined: Counter = field(default_factory=Counter)
     sources: dict[str, Counter] = field(default_factory=dict)
@@ -246,6 +263,7 @@ def _report(topic: str, windows: Sequence[Window], found: _Found) -> dict:
         "scrubbed": {source: dict(sorted(counts.items())) for source, counts in sorted(found.scrubbed.items())},
         "sources": {source: dict(counts) for source, counts in sorted(found.sources.items())},
         "failures": found.failures,
+        "missing": [partition.key for partition in found.missing],
         "partitions": found.written,
         "great_expectations": _great_expectations(found.verdicts),
         "page": f"reports/validate/{topic}/{window}.html",

@@ -2,7 +2,7 @@
 
 Called as ``python scripted_stage.py FOLDER -m groundswell.cli STAGE --option value …``. Appends the call to ``FOLDER/calls.jsonl``; a file
 ``FOLDER/STAGE.json`` replaces parts of the report; ``FOLDER/STAGE.not_now`` makes the next call ask for the seconds in it;
-``FOLDER/STAGE.waits`` makes the stage wait until it is ended, its process id in it.
+``FOLDER/STAGE.refused`` refuses calls for the source in it; ``FOLDER/STAGE.waits`` makes the stage wait until it is ended, its process id in it.
 """
 
 import json
@@ -28,6 +28,10 @@ if (folder / f"{stage}.not_now").exists():
     print(json.dumps({"retry_after_seconds": float((folder / f"{stage}.not_now").read_text())}))
     (folder / f"{stage}.not_now").unlink()
     sys.exit(75)
+
+refused = folder / f"{stage}.refused"
+if refused.exists() and refused.read_text() == options.get("source"):
+    sys.exit(77)
 
 report = {"stage": stage, **options}
 if stage == "judge":

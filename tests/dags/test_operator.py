@@ -186,6 +186,8 @@ def test_an_xcom_is_small_whatever_the_report():
     [
         ({"options": {"source": "steam"}, "sources": {"games": ["replay"]}}, {}, {}),
         ({"options": {"source": "steam"}}, {"sources": ["replay"]}, {}),
+        ({"sources": {"games": ["steam"]}}, {"sources": ["replay"]}, {}),
+        ({"sources": {"films": ["steam"]}}, {}, {}),
         ({}, {"topics": ["films"]}, {}),
         ({}, {}, {"posts": [SimpleNamespace(extra={"topic": "films"})]}),
     ],

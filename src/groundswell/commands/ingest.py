@@ -54,6 +54,9 @@ def validate(
     window: WindowOption,
     topic: TopicOption = None,
     sources: Annotated[str, typer.Option(help="Only these of the topic's sources, e.g. steam,replay; left out: all.")] = "",
+    spare_missing: Annotated[
+        bool, typer.Option("--spare-missing", help="A source that was not collected keeps no other waiting: it is named in the report.")
+    ] = False,
 ) -> None:
     """Check a window's raw posts; the good ones go to lake/valid, the others to lake/quarantine with a reason."""
     settings, params = configured()
@@ -61,7 +64,8 @@ def validate(
     from groundswell.validate import validate as stage
 
     name, wanted = params.topic_named(topic)
-    tell(stage(name, wanted.sources_named(sources), windows, settings=settings, params=params.validate_, hygiene=params.hygiene))
+    chosen, how = wanted.sources_named(sources), {"params": params.validate_, "hygiene": params.hygiene, "spare_missing": spare_missing}
+    tell(stage(name, chosen, windows, settings=settings, **how))
 
 
 def coverage(
