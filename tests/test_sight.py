@@ -1,5 +1,6 @@
 """append on sight: a window grows with each reading, loses nothing that it had, and says how much of it was seen."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +9,7 @@ import pytest
 
 from groundswell.collect import collect, watch
 from groundswell.config import CollectParams, Section, Topic
-from groundswell.errors import UsageError, WindowError
+from groundswell.errors import AccessRefused, RateLimited, SourceError, UsageError, WindowError
 from groundswell.lake import Lake
 from groundswell.sources.base import Found, Shown, Source
 from groundswell.window import Window, parse_windows
@@ -38,6 +39,7 @@ class Board:
         self.notes: Sequence[Found] = ()
         self.state = "1"
         self.address = ADDRESS
+        self.broken = {}
         self.asked_with = []
         source = Source(name="board", version=1, section=BoardTopic, posts=self._posts, reads="append on sight")
         monkeypatch.setattr("groundswell.collect.source_named", lambda name: source)
@@ -48,6 +50,7 @@ class Board:
         self.notes, self.state = notes, str(int(self.state) + 1)
 
     def _posts(self, reading):
+        reading.failed.update(self.broken)
         known = reading.known.get(self.address)
         self.asked_with.append(known and known.validators["if-none-match"])
         if known and known.validators["if-none-match"] == self.state:
@@ -199,6 +202,102 @@ def test_an_address_that_changed_nothing_still_extends_what_was_seen(board):
     board.read(at(15))
     assert board.asked_with == [None, "2"]
     assert spans(board) == [("09:00", "15:00")]
+
+
+# --- several addresses, of which one is down ------------------------------------------------------------------------------
+
+OTHER = "http://other.test/"
+
+
+def test_what_one_address_showed_is_kept_though_another_is_down_and_the_window_stays_open(board):
+    board.show(pinned(1, at(9)))
+    board.broken = {OTHER: SourceError(f"{OTHER}: answered 503, 5 times: try again later")}
+    with pytest.raises(SourceError, match=r"1 of 2 addresses could not be read: http://other\.test/: answered 503.*What the others showed is kept"):
+        board.read()
+    assert (board.ids(), board.footer()["status"], board.footer()["seen_share"]) == (["1"], "open", 0)
+    assert json.loads(board.settings.report("collect", "games", "board", DAY.key).read_text())["failed"] == [OTHER]
+    board.broken = {}
+    assert board.read(at(10, day=20))["rows"] == 1
+    assert (board.footer()["status"], list(board.footer()["seen"])) == ("complete", [ADDRESS])
+
+
+def test_a_window_that_was_closed_stays_so_though_an_address_of_it_is_down_later_and_not_though_a_new_one_is(board):
+    board.show(pinned(1, at(9)))
+    board.read()
+    board.address, board.broken = OTHER, {ADDRESS: SourceError("down")}
+    with pytest.raises(SourceError):
+        board.read(at(9, day=20))
+    assert (board.footer()["status"], board.ids()) == ("complete", ["1"])
+    board.broken = {"http://new.test/": SourceError("down")}
+    with pytest.raises(SourceError):
+        board.read(at(10, day=20))
+    assert (board.footer()["status"], board.footer()["seen_share"]) == ("open", 0)
+
+
+def test_while_an_address_is_down_a_window_that_the_others_show_nothing_of_is_no_matter_of_sight(board):
+    board.show(pinned(1, at(9, day=20)))
+    board.broken = {OTHER: SourceError("down")}
+    with pytest.raises(SourceError, match="1 of 2 addresses"):
+        board.read(at(10, day=20))
+    assert not board.lake.exists(board.partition())
+
+
+@pytest.mark.parametrize(
+    ("failed", "kind", "code"),
+    [
+        ([RateLimited("a", 70), AccessRefused("b", 403), RateLimited("c", 90)], RateLimited, 75),
+        ([AccessRefused("a", 403), AccessRefused("b", 401)], AccessRefused, 77),
+        ([AccessRefused("a", 403), SourceError("b")], SourceError, 1),
+    ],
+)
+def test_one_error_tells_them_all_and_is_of_the_kind_that_the_next_try_goes_by(board, failed, kind, code):
+    board.show(pinned(1, at(9)))
+    board.broken = {f"http://{number}.test/": error for number, error in enumerate(failed)}
+    with pytest.raises(kind, match=f"{len(failed)} of {len(failed) + 1} addresses") as told:
+        board.read()
+    assert (told.value.exit_code, getattr(told.value, "seconds", 90)) == (code, 90)
+
+
+# --- posts that are dated anew --------------------------------------------------------------------------------------------
+
+
+def test_a_post_that_is_dated_anew_is_one_row_where_it_was_seen_first(board):
+    board.show(pinned(1, at(9)), pinned(2, at(10)))
+    board.read()
+    before = board.read(NEXT)["sha256"]
+    board.show(pinned(2, at(10)), pinned(1, at(1, day=20)), pinned(3, at(2, day=20)))
+    following = board.read(at(0, 30, day=21), windows=[DAY.next()])
+    assert board.ids(DAY.next()) == ["3"] and following["dropped"] == {"dated_anew": 1}
+    assert (board.ids(), board.lake.sha256(board.partition())) == (["1", "2"], before)
+
+
+def test_dated_anew_with_another_text_it_is_an_edit_while_its_window_is_read(board):
+    board.show(pinned(1, at(9), "a headline"))
+    board.watch(at(10))
+    board.show(pinned(1, at(0, 10, day=20), "a headline, corrected"))
+    report = board.watch(at(0, 30, day=20))
+    (row,) = board.rows()
+    assert (row["created_at"], row["edited_at"], row["text"]) == (at(9), at(0, 10, day=20), "a headline, corrected")
+    assert (board.footer()["revision"], board.footer()["reason"]) == (2, "dated_anew")
+    assert board.ids(DAY.next()) == [] and report["rows"] == 1
+    again = board.watch(at(1, day=20))
+    assert again["dropped"] == {} and board.footer()["revision"] == 2
+
+
+def test_a_time_that_moves_at_every_reading_or_back_changes_nothing(board):
+    for hour in (9, 10, 11):
+        board.show(pinned(1, at(hour - 1)), pinned(2, at(hour)))
+        board.watch(at(hour, 30))
+    board.show(pinned(2, at(7), "another text"), pinned(1, at(8)))
+    board.watch(at(12))
+    assert [(row["post_id"], row["created_at"], row["text"]) for row in board.rows()] == [("1", at(8), "a note"), ("2", at(9), "a note")]
+    assert board.footer()["revision"] == 1
+
+
+def test_what_two_addresses_date_differently_is_one_post(board):
+    board.show(pinned(1, at(0, 20, day=20)), pinned(1, at(23, 50)), pinned(2, at(9)))
+    report = board.read(at(1, day=20), windows=[DAY, DAY.next()])
+    assert (board.ids(), board.ids(DAY.next()), report["dropped"]) == (["2"], ["1"], {"dated_anew": 1})
 
 
 # --- watching: whatever is open, at a time --------------------------------------------------------------------------------

@@ -9,18 +9,20 @@ posts only, a window grows with each reading that saw more of it (`groundswell.s
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from groundswell import sight
+from groundswell.canonical import Canonical
 from groundswell.config import CollectParams, Settings, Topic
 from groundswell.errors import OutOfSight, UnknownName, UsageError, nearest
 from groundswell.files import write_json
@@ -31,8 +33,8 @@ from groundswell.refusals import require_legible, require_over_there, require_po
 from groundswell.schema import POST
 from groundswell.sorting import SortedPosts, first_of_each
 from groundswell.sources import source_named
-from groundswell.sources.base import Found, Reading, Shown, Source, hashtags
-from groundswell.tombstones import ERASED, Tombstones, parent_of
+from groundswell.sources.base import Found, Reading, Shown, Source
+from groundswell.tombstones import Tombstones
 from groundswell.window import Window
 
 if TYPE_CHECKING:
@@ -62,7 +64,8 @@ def collect(
 
     ``now`` only decides whether a window may be had. ``spare_out_of_sight``: a window that an append-on-sight source shows nothing of is
     named in the report instead of refused. Errors: `UnknownName`, `ParamsError`, `WindowError` (nothing was tried); `SourceError`,
-    `CorpusError` (windows before the failing one are whole, it and those after it are as they were).
+    `CorpusError` (windows before the failing one are whole, it and those after it are as they were; where one of several addresses of an
+    append-on-sight source failed, what the others showed is written).
     """
     network = source_named(source)
     section = _section(source, topic_name, topic)
@@ -70,10 +73,11 @@ def collect(
     require_settings(network, settings)
     require_possible(network, windows, now)
     names = {key_id(key): Pseudonyms(key, source, network.authors(section), network.author_in_id) for key in settings.keys_for_pseudonyms()}
-    tombstones = Tombstones(settings)
+    lake, tombstones = Lake(settings.lake), Tombstones(settings)
     with Http(attempts=params.attempts, longest_wait_seconds=params.longest_wait_seconds, transport=transport) as http:
         spans = _spans(network, windows)
-        job = _Job(network, topic_name, Lake(settings.lake), names, tombstones, settings.root, now, reason or _AGAIN)
+        canonical = Canonical(network, topic_name, lake, names, tombstones)
+        job = _Job(network, topic_name, lake, canonical, tombstones, settings.root, now, reason or _AGAIN, windows)
         readings = (Reading(section, start, end, settings, params, http, known=job.known(windows)) for start, end in spans)
         written, unseen = {}, []
         for window, rows, dropped, reading in _by_window(network, job, readings, windows):
@@ -81,13 +85,15 @@ def collect(
             try:
                 written[window.key] = job.write(window, rows, dropped, reading)
             except OutOfSight as nothing:
-                if not spare_out_of_sight:
+                if not (spare_out_of_sight or reading.failed):
                     raise
                 unseen.append(window.key)
                 log.warning("%s/%s: %s", source, topic_name, nothing)
                 continue
             _progress(source, topic_name, window, written[window.key]["rows"], len(written), len(windows))
             write_json(written[window.key], settings.report("collect", topic_name, source, window.key))
+        if reading.failure:
+            raise reading.failure
         return _report(source, topic_name, written, http) | ({"out_of_sight": unseen} if unseen else {})
 
 
@@ -134,7 +140,7 @@ def _by_window(
         for window, reading in zip(windows, readings, strict=True):
             with job.sorting() as posts:
                 kept = 0
-                for row in job.rows(window, network.posts(reading), reading.dropped):
+                for row in job.canonical.rows(window, network.posts(reading), reading.dropped):
                     posts.add(row)
                     kept += 1
                 require_legible(network, window, kept, reading.dropped)
@@ -146,7 +152,7 @@ def _by_window(
         for found in network.posts(reading):
             window = Window.of(found.created_at, windows[0].unit)
             if window in dropped:
-                for row in job.rows(window, [found], dropped[window]):
+                for row in job.rows(window, found, dropped):
                     posts.add(row)
         dropped[windows[-1]] += reading.dropped  # a record that can't be a post has no window (a file's faults raise instead)
         for window in windows:
@@ -160,65 +166,38 @@ class _Job:
     network: Source
     topic: str
     lake: Lake
-    names: dict[str, Pseudonyms]
-    """The pseudonyms by the id of their key, the key in use first."""
+    canonical: Canonical
     tombstones: Tombstones
     waiting: Path
     """The folder of a disk for posts that memory should not hold."""
     now: datetime
     reason: str
-    version: str = field(init=False)
-    _chosen: dict[Window, Pseudonyms] = field(default_factory=dict)
+    windows: Sequence[Window]
+    dated_anew: set[Window] = field(default_factory=set)
+    """The windows in which a post is changed that its platform dates later now."""
 
-    def __post_init__(self):
-        self.version = f"{self.network.name}-{self.network.version}"
+    @cached_property
+    def firsts(self) -> sight.FirstSights:
+        return sight.FirstSights(self.lake, self.network.name, self.topic, self.windows)
 
-    def pseudonyms_of(self, window: Window) -> Pseudonyms:
-        """By the key that the window was made with, where it is there and its key still known: a backfill gives the same bytes."""
-        if window not in self._chosen:
-            partition = self._partition(window)
-            made_with = self.lake.metadata(partition).get("pseudonym_key") if self.lake.exists(partition) else None
-            self._chosen[window] = self.names.get(made_with) or next(iter(self.names.values()))
-        return self._chosen[window]
+    def rows(self, window: Window, found: Found, dropped: dict[Window, Counter]) -> Iterator[dict]:
+        """The row of ``found``, a post of ``window``, unless it was erased; on sight it is put where it was seen first."""
+        rows = self.canonical.rows(window, [found], dropped[window])
+        yield from rows if self.network.is_file else chain.from_iterable(self._at_first_sight(window, found, row, dropped) for row in rows)
 
-    def rows(self, window: Window, posts: Iterable[Found], dropped: Counter) -> Iterator[dict]:
-        """The canonical posts, without those that were erased."""
-        for found in posts:
-            row = self.row(found, self.pseudonyms_of(window), window)
-            if self._is_erased(found, row):
-                dropped[ERASED] += 1
-            else:
-                yield row
-
-    def _is_erased(self, found: Found, row: dict) -> bool:
-        """By any name of the author's own under any key, or by the post's id as the platform or as the lake has it."""
-        source, stones = self.network.name, self.tombstones
-        return stones.name(source, (row["author"],), (found.post_id, row["post_id"])) or any(
-            stones.name_author(source, native) for native in (found.author, *found.aliases)
-        )
-
-    def row(self, found: Found, pseudonyms: Pseudonyms, window: Window) -> dict:
-        """The canonical post: everything that could hold the author's id goes through the pseudonyms."""
-        hide = pseudonyms.hider(found.author, *found.aliases, *found.shared_names)
-        given = {name: getattr(found, name) for name in ("created_at", "edited_at", "likes", "reposts", "replies", "score")}
-        author = pseudonyms.of(found.author)
-        hidden = {name: hide.text(getattr(found, name)) for name in ("text", "lang", "kind", "native_label", "label", "url")}
-        hidden |= {name: hide.text(self.network.id_in_lake(getattr(found, name), pseudonyms.wrap)) for name in ("post_id", "parent_id")}
-        hidden["post_id"] = hidden["post_id"] or _content_id(found.created_at, author, hidden["text"])
-        raw = self.tombstones.without_traces(self.network.name, hide.record(found.record))
-        return {
-            **given,
-            **hidden,
-            "parent_id": parent_of(raw, hidden["parent_id"]),
-            "source": self.network.name,
-            "topic": self.topic,
-            "author": author,
-            "hashtags": hashtags(hidden["text"]),
-            "label_provenance": found.label_provenance,
-            "raw": raw,
-            "fetched_at": window.end,
-            "connector_version": self.version,
-        }
+    def _at_first_sight(self, window: Window, found: Found, row: dict, dropped: dict[Window, Counter]) -> Iterator[dict]:
+        """``row``, unless its platform has dated it anew: with another text and later it is an edit of the row that is there, where that one's
+        window is read too; else it is counted and left out."""
+        first, is_other = self.firsts.of(row)
+        home = Window.of(first, window.unit)
+        if first == found.created_at:
+            yield row
+        elif is_other and found.created_at > first and home in dropped:
+            self.dated_anew.add(home)
+            edited = max(found.created_at, found.edited_at or found.created_at)
+            yield from self.canonical.rows(home, [replace(found, created_at=first, edited_at=edited)], dropped[home])
+        else:
+            dropped[window][sight.DATED_ANEW] += 1
 
     def known(self, windows: list[Window]) -> dict[str, Shown]:
         """What a source that appends on sight showed when all of ``windows`` were read last."""
@@ -235,8 +214,8 @@ class _Job:
         """Drop what paging brought twice, and put the posts in their place; the window's part of the report."""
         if not self.network.is_file:
             posts = first_of_each(posts, dropped)
-        made_with = self.pseudonyms_of(window).key_id
-        metadata = {"window": window.key, "status": "complete", "connector_version": self.version, "pseudonym_key": made_with}
+        made_with = self.canonical.pseudonyms_of(window).key_id
+        metadata = {"window": window.key, "status": "complete", "connector_version": self.canonical.version, "pseudonym_key": made_with}
         partition = self._partition(window)
         if self.network.is_on_sight:
             self._append(window, [row for table in posts for row in table.to_pylist()], metadata, reading)
@@ -246,7 +225,7 @@ class _Job:
                     rows.add(table)
         described = self.tombstones.settle(self.lake, partition)
         facts = {name: described[name] for name in ("rows", "sha256", "revision", "seen_share") if name in described}
-        return {"window": window.key, **facts, "dropped": dict(+dropped)}
+        return {"window": window.key, **facts, "dropped": dict(+dropped)} | ({"failed": list(reading.failed)} if reading.failed else {})
 
     def _append(self, window: Window, rows: list[dict], metadata: dict, reading: Reading) -> None:
         there = reading.http.server_time
@@ -255,18 +234,12 @@ class _Job:
         def change(table: pa.Table | None, before: dict) -> tuple[pa.Table, dict]:
             grown = sight.grown([] if table is None else table.to_pylist(), rows)
             grown.sort(key=lambda row: (row["created_at"], row["post_id"], row["raw"]))
-            return pa.Table.from_pylist(grown, schema=POST), metadata | sight.facts(before, reading.shown, window, read_at)
+            return pa.Table.from_pylist(grown, schema=POST), metadata | sight.facts(before, reading.shown, window, read_at, failed=reading.failed)
 
-        self.lake.update(self._partition(window), change, reason="appended on sight")
+        self.lake.update(self._partition(window), change, reason=sight.DATED_ANEW if window in self.dated_anew else "appended on sight")
 
     def _partition(self, window: Window) -> Partition:
         return self.lake.partition("raw", self.network.name, self.topic, window)
-
-
-def _content_id(created_at: datetime, author: str | None, text: str | None) -> str:
-    """An id for a post that has none, of what is written only: with a native author in it, whoever guesses one could try it out."""
-    content = "\0".join((created_at.isoformat(), author or "", text or ""))
-    return "c" + hashlib.sha256(content.encode("utf-8")).hexdigest()[:20]
 
 
 def _report(source: str, topic: str, written: dict[str, dict], http: Http) -> dict:

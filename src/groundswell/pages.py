@@ -147,9 +147,9 @@ def _failures(report: dict) -> str:
 
 
 def _missing(report: dict) -> str:
-    lines = report["missing"][:50]
-    more = len(report["missing"]) - len(lines)
-    return alert("Not collected, so not validated; the others of these windows were:", lines + [f"and {more} more"] * (more > 0), "note") * bool(lines)
+    lines, more = report["missing"][:50], report["missing"][50:]
+    told = lines + [f"and {len(more)} more"] * bool(more)
+    return alert("Not collected, so not validated; the others of these windows were:", told, "note") if lines else ""
 
 
 def _rules(suite: dict, of: str) -> str:

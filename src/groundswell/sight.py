@@ -1,16 +1,17 @@
 """What was seen of a platform that shows its latest posts only: between which times, and how a window's rows grow from reading to reading.
 
-Reads a partition's rows and footer as they were; writes nothing itself. A reading sees everything from the oldest post that it was
+Reads partitions' rows and footers as they were; writes nothing itself. A reading sees everything from the oldest post that it was
 shown to the moment it was made; where two readings overlap, nothing was missed in between. Refuses, as a `WindowError`, a window of
 which no reading has seen anything: an empty file would say that nobody posted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from groundswell.errors import OutOfSight
+from groundswell.lake import Lake
 from groundswell.sources.base import Shown
 from groundswell.window import Window
 
@@ -20,6 +21,29 @@ Spans = dict[str, list[list[str]]]
 
 WATCHED = timedelta(days=7)
 """How far back a window may have begun that is still watched: what is older and open is closed by collecting it."""
+
+
+REMEMBERED = timedelta(days=31)
+"""How far before the windows that are read a post may have been seen first and still be known by its id."""
+DATED_ANEW = "dated_anew"
+"""The reason: of posts that are left out because they are there under an earlier time, and of windows in which one of them was changed."""
+
+
+class FirstSights:
+    """When each post of a lake was written, by what the platform said when it was seen first: some date a post anew, and it would be two."""
+
+    def __init__(self, lake: Lake, source: str, topic: str, windows: Sequence[Window]):
+        self._known: dict[str, tuple[datetime, int | None]] = {}
+        for partition in lake.partitions("raw", source=source, topic=topic):
+            if partition.window.unit == windows[0].unit and partition.window.end > windows[0].start - REMEMBERED:
+                for batch in lake.batches(partition, ["post_id", "created_at", "text"]):
+                    for row in batch.to_pylist():
+                        self._known.setdefault(row["post_id"], (row["created_at"], hash(row["text"])))
+
+    def of(self, row: dict) -> tuple[datetime, bool]:
+        """The time of ``row`` at first sight, and whether it lay in the lake with another text; what is new is seen first now."""
+        first, text = self._known.setdefault(row["post_id"], (row["created_at"], None))
+        return first, text is not None and text != hash(row["text"])
 
 
 def open_windows(footers: Mapping[Window, Mapping], now: datetime, unit: str) -> list[Window]:
@@ -44,22 +68,23 @@ def remembered(footers: Sequence[Mapping]) -> dict[str, Shown]:
     return {address: Shown(_moment(said["since"]), dict(said["validators"])) for address, said in common.items()}
 
 
-def facts(before: Mapping, shown: Mapping[str, Shown], window: Window, now: datetime) -> dict:
+def facts(before: Mapping, shown: Mapping[str, Shown], window: Window, now: datetime, *, failed: Collection[str] = ()) -> dict:
     """What the footer of ``window`` says after a reading at ``now`` that was ``shown`` this; ``before`` is the footer as it was.
 
     ``status`` is "open" until the first reading that is after the window's end by every address's own clock, then "complete": no more
-    can come. ``seen`` are the spans, ``seen_share`` how much of the window the address of this reading that was seen least has shown.
-    `OutOfSight` where nothing was seen at all.
+    can come. ``failed`` addresses keep it open, unless it was closed when they were read. ``seen`` are the spans, ``seen_share`` how much
+    of the window the address of this reading that was seen least has shown. `OutOfSight` where nothing was seen at all.
     """
     earlier: Spans = before.get("seen", {})
     until = {address: min(now, one.at or now) for address, one in shown.items()}
     spans = {address: _joined(earlier.get(address, []), one.since, window, until[address]) for address, one in shown.items()}
     if not any((earlier | spans).values()):
         raise OutOfSight(_out_of_sight(shown, window))
+    is_whole = not failed or (before.get("status") == "complete" and earlier.keys() >= set(failed))
     return {
-        "status": "complete" if window.end <= min(until.values()) else "open",
+        "status": "complete" if is_whole and window.end <= min(until.values()) else "open",
         "seen": earlier | spans,
-        "seen_share": round(min(_share(window, one) for one in spans.values()), 4),
+        "seen_share": round(min(_share(window, one) for one in (*spans.values(), *(earlier.get(address, []) for address in failed))), 4),
         "shown": {address: {"since": _said(one.since), "validators": one.validators} for address, one in shown.items() if one.validators},
     }
 

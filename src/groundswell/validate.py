@@ -93,9 +93,7 @@ def _missing(lake: Lake, topic: str, sources: Sequence[str], windows: Sequence[W
     return missing
 
 
-def _groups(
-    lake: Lake, topic: str, sources: Sequence[str], windows: Sequence[Window], *, spared: Collection[Partition]
-) -> list[list[Partition]]:
+def _groups(lake: Lake, topic: str, sources: Sequence[str], windows: Sequence[Window], *, spared: Collection[Partition]) -> list[list[Partition]]:
     """Raw partitions of windows next to each other, together a piece of rows or a single window; all must be there but those ``spared``,
     and of each window one."""
     groups, rows = [], 0

@@ -257,7 +257,7 @@ def test_a_source_that_is_out_of_reach_keeps_no_other_waiting_and_its_window_is_
     run_id = loop.admin.trigger("collect", partition_key="2026-07-01")
     assert loop.admin.wait_for_run("collect", run_id, seconds=120)["state"] == "failed"
     states = loop.states("collect", run_id)
-    assert [states[f"topic.{task}"] for task in ("collect_steam", "annotate", "validate", "announce")] == ["failed", *["success"] * 2, "upstream_failed"]
+    assert (states["topic.collect_steam"], states["topic.validate"], states["topic.announce"]) == ("failed", "success", "upstream_failed")
     assert [call["spare-missing"] for call in loop.calls("validate") if call["window"] == "2026-07-01"] == [True]
     assert "2026-07-01" not in {event["partition_key"] for event in loop.admin.events("posts")}
     (loop.script / "collect.refused").unlink()

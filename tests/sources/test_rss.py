@@ -196,6 +196,23 @@ def test_what_is_hopeless_is_asked_for_again_and_refused(tmp_path, fault):
         read(content, tmp_path)
 
 
+def test_a_feed_that_fails_takes_nothing_from_the_others(tmp_path):
+    def handler(request):
+        return httpx2.Response(200, content=rss(item()), headers=XML) if request.url.path == "/good.xml" else httpx2.Response(404)
+
+    feeds = ["https://feed.example/bad.xml", "https://feed.example/good.xml"]
+
+    def one_reading(feeds):
+        http = Http(transport=httpx2.MockTransport(handler), sleep=lambda seconds: None, attempts=2)
+        return Reading(RssTopic(feeds=feeds), DAY.start, DAY.end, settings_at("http://platform.test", tmp_path), CollectParams(), http)
+
+    reading = one_reading(feeds)
+    assert [post.post_id for post in SOURCE.posts(reading)] == ["urn:1"]
+    assert (list(reading.failed), list(reading.shown)) == (feeds[:1], feeds[1:])
+    with pytest.raises(SourceError, match=r"2 of 2 addresses could not be read: .*bad\.xml.*found 404.*worse\.xml"):
+        list(SOURCE.posts(one_reading([feeds[0], "https://feed.example/worse.xml"])))
+
+
 def test_compressed_feeds_and_moved_ones_are_read(tmp_path):
     found, _ = read(gzip.compress(rss(item())), tmp_path, {**XML, "content-encoding": "gzip"})
     assert len(found) == 1

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from groundswell.config import CollectParams, Section, Settings
+from groundswell.errors import AccessRefused, RateLimited, SourceError
 
 if TYPE_CHECKING:
     from groundswell.http import Http
@@ -81,9 +82,24 @@ class Reading:
     """Of a source that appends on sight: what each address showed the last time, where everything of it is in the lake."""
     shown: dict[str, Shown] = field(default_factory=dict)
     """And what it showed this time: the source fills it in, with what was ``known`` where nothing has changed."""
+    failed: dict[str, SourceError] = field(default_factory=dict)
+    """And which addresses could not be read: what the others showed is kept before it is told, for it may be gone the next time."""
 
     def __contains__(self, moment: datetime) -> bool:
         return self.start <= moment < self.end
+
+    @property
+    def failure(self) -> SourceError | None:
+        """One error for all that ``failed``: of the kind that waits longest, and of one that no retry mends only where none can be mended."""
+        failed = list(self.failed.values())
+        if not failed or len(failed) + len(self.shown) < 2:
+            return failed[0] if failed else None
+        told = f"{len(failed)} of {len(failed) + len(self.shown)} addresses could not be read: {'; '.join(map(str, failed))}"
+        told += ". What the others showed is kept; its windows stay open until all were read" if self.shown else ""
+        if waits := [error.seconds for error in failed if isinstance(error, RateLimited)]:
+            return RateLimited(told, max(waits))
+        is_refused = all(isinstance(error, AccessRefused) for error in failed)
+        return AccessRefused(told, failed[0].status) if is_refused else SourceError(told)
 
 
 @dataclass(frozen=True)

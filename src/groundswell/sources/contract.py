@@ -163,7 +163,7 @@ def test_author_ids_end_here(case, tmp_path):
 @needs("names_authors")
 def test_an_author_is_the_same_stranger_every_day(case, tmp_path):
     _, monday = collected(case, tmp_path, [post(1)])
-    _, tuesday = collected(case, tmp_path, [post(1, at=NOON + 86_400)], window=DAY.next())
+    _, tuesday = collected(case, tmp_path, [post(2, at=NOON + 86_400, author=post(1)["author"])], window=DAY.next())
     assert monday["author"] == tuesday["author"]
 
 

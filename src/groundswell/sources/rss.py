@@ -1,7 +1,8 @@
 """News feeds, RSS and Atom: what they show now. What has left a feed can't be had any more.
 
 Feeds are read as they are written: HTML in titles and summaries, dates in local zones, other encodings than declared, XML that is
-broken but whole. A feed that breaks off, has lost entries to its broken XML, or is a page of HTML is asked for again, then refused.
+broken but whole. A feed that breaks off, has lost entries to its broken XML, or is a page of HTML is asked for again, then refused:
+that one alone, the others are read all the same (`Reading.failed`).
 Entries without an id and a link, or without a time, are dropped and counted. A feed that says that nothing has changed is not sent.
 """
 
@@ -65,9 +66,17 @@ class RssTopic(Section):
 
 
 def posts(reading: Reading) -> Iterator[Found]:
-    """The entries of ``[start, end)`` that the feeds show now; `SourceError` for what is no feed, or not the whole of one."""
+    """The entries of ``[start, end)`` that the feeds show now; in ``reading.failed`` what is no feed, not the whole of one, or not there.
+
+    `SourceError` where all of them failed.
+    """
     for feed in reading.section.feeds:
-        yield from _entries(reading, feed)
+        try:
+            yield from _entries(reading, feed)
+        except SourceError as error:
+            reading.failed[feed] = error
+    if reading.failed and not reading.shown:
+        raise reading.failure
 
 
 def _entries(reading: Reading, feed: str) -> Iterator[Found]:
