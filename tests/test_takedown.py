@@ -4,6 +4,8 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import httpx2
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from groundswell.collect import collect
@@ -11,7 +13,9 @@ from groundswell.config import CollectParams, TakedownParams, Topic
 from groundswell.erase import erase
 from groundswell.erasure.subjects import Subject
 from groundswell.errors import ErasureError, SourceError
-from groundswell.lake import Lake
+from groundswell.files import write_json
+from groundswell.lake import Lake, write_parquet
+from groundswell.schema import EXAMPLE
 from groundswell.sources import source_named
 from groundswell.sources.base import Recheck
 from groundswell.sources.hackernews import HackerNewsTopic
@@ -112,6 +116,54 @@ def test_an_outage_that_looks_like_deletions_erases_nothing(settings):
         run(settings, transport=items(lambda number: None))
     assert ids(settings) == before
     assert json.loads(settings.report("takedown", "games", "2026-10-26").read_text())["receipt"] is None
+
+
+def moved(settings, layer):
+    """The posts' partition from raw to ``layer``, as retention leaves it; how many."""
+    lake = Lake(settings.lake)
+    raw = lake.partition("raw", "hackernews", "games", DAY)
+    lake.write(lake.partition(layer, "hackernews", "games", DAY), rows := lake.read(raw), {"status": "complete"})
+    lake.remove(raw)
+    return rows
+
+
+@pytest.mark.parametrize("layer", ["valid", "quarantine"])
+def test_a_post_that_raw_has_lost_is_found_in_the_other_layers(settings, layer):
+    rows = moved(settings, layer)
+    chosen = rows["post_id"].to_pylist()[3]
+    report = run(settings, transport=items(lambda number: None if number == chosen else {"id": int(number), "by": "otter"}))
+    assert report["sources"]["hackernews"] == {"known": rows.num_rows, "asked": rows.num_rows, "gone": 1}
+    lake = Lake(settings.lake)
+    assert chosen not in lake.read(lake.partition(layer, "hackernews", "games", DAY))["post_id"].to_pylist()
+    assert run(settings, transport=items(lambda number: {"id": int(number)}))["sources"]["hackernews"]["known"] == rows.num_rows - 1
+
+
+def test_a_post_that_only_a_data_set_has_still_is_asked_about_and_goes_from_there(settings):
+    rows = moved(settings, "valid")
+    lake = Lake(settings.lake)
+    lake.remove(lake.partition("valid", "hackernews", "games", DAY))
+    sources = {"post_id": rows["post_id"], "created_at": rows["created_at"], "text": rows["text"], "source": rows["source"]}
+    row_ids = [f"hackernews/games/{post_id}" for post_id in rows["post_id"].to_pylist()]
+    given = {
+        "row_id": row_ids,
+        "group": row_ids,
+        "label": [1] * len(row_ids),
+        "label_provenance": ["human"] * len(row_ids),
+        "tokens": [7] * len(row_ids),
+    }
+    table = pa.table({**sources, **given, "lang": ["en"] * rows.num_rows}).select(EXAMPLE.names).cast(EXAMPLE)
+    folder = settings.dataset("games")
+    folder.mkdir(parents=True)
+    for split, part in (("train", table.slice(5)), ("validation", table.slice(2, 3)), ("test", table.slice(0, 2))):
+        write_parquet(part, folder / f"{split}.parquet")
+    write_json({"topic": "games", "partitions": {}, "splits": {}, "sources": {"hackernews": len(row_ids)}}, folder / "manifest.json")
+    chosen = rows["post_id"].to_pylist()[3]
+    report = run(settings, transport=items(lambda number: None if number == chosen else {"id": int(number), "by": "otter"}))
+    assert report["sources"]["hackernews"] == {"known": len(row_ids), "asked": len(row_ids), "gone": 1}
+    assert pq.read_table(folder / "validation.parquet")["post_id"].to_pylist() == [
+        each for each in table.slice(2, 3)["post_id"].to_pylist() if each != chosen
+    ]
+    assert run(settings, now=LATER + timedelta(days=60))["sources"]["hackernews"]["known"] == 0
 
 
 def test_only_windows_of_the_last_days_are_asked_about(settings):

@@ -1,6 +1,6 @@
 """takedown: posts that their platform no longer shows go from here too.
 
-Reads which posts ``lake/raw`` has of a topic's last days, and asks the platforms that can be asked (`Source.gone`) about some of them each
+Reads which posts the lake's layers and the data set have of a topic's last days, and asks the platforms that can be asked (`Source.gone`) about some of them each
 run: another part every day, until all had their turn. What is gone is erased as single posts, by `groundswell.erase`. Writes a report. Refuses
 to believe a platform that calls more than ``max_gone_share`` of the posts gone: an outage looks like that, and an erasure can't be undone.
 """
@@ -9,15 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from groundswell.config import CollectParams, Settings, TakedownParams, Topic
 from groundswell.errors import ErasureError, SourceError
+from groundswell.examples import SPLITS
 from groundswell.files import write_json
 from groundswell.http import Http
-from groundswell.lake import Lake
+from groundswell.lake import LAYERS, Lake
 from groundswell.sources import source_named
 from groundswell.sources.base import Recheck
 from groundswell.tombstones import Tombstones
@@ -87,13 +93,27 @@ def _ask(source: str, name: str, topic: Topic, settings: Settings, params: Taked
 
 
 def _post_ids(settings: Settings, source: str, topic: str, since: datetime) -> list[str]:
-    """The ids of the posts that are here, oldest first: not those that were erased already."""
-    lake, tombstones, found = Lake(settings.lake), Tombstones(settings), []
-    for partition in lake.partitions("raw", source=source, topic=topic):
-        if partition.window.end > since:
-            for batch in lake.batches(partition, ["post_id"]):
-                found += [post_id for post_id in batch.column("post_id").to_pylist() if not tombstones.name(source, (), (post_id,))]
-    return list(dict.fromkeys(found))
+    """The ids of the posts that are here, each once: not those that were erased already."""
+    tombstones = Tombstones(settings)
+    here = chain(_in_lake(Lake(settings.lake), source, topic, since), _in_dataset(settings.dataset(topic), source, since))
+    known = dict.fromkeys(post_id for post_id in here if post_id)
+    return [post_id for post_id in known if not tombstones.name(source, (), (post_id,))]
+
+
+def _in_lake(lake: Lake, source: str, topic: str, since: datetime) -> Iterator[str]:
+    """In every layer: raw may be gone by `retain`, or collected again without what it had."""
+    for layer in LAYERS:
+        for partition in lake.partitions(layer, source=source, topic=topic):
+            if partition.window.end > since:
+                for batch in lake.batches(partition, ["post_id"]):
+                    yield from batch.column("post_id").to_pylist()
+
+
+def _in_dataset(folder: Path, source: str, since: datetime) -> Iterator[str]:
+    for split in SPLITS:
+        if (folder / f"{split}.parquet").exists():
+            filters = (pc.field("source") == source) & (pc.field("created_at") >= since)
+            yield from pq.read_table(folder / f"{split}.parquet", columns=["post_id"], filters=filters).column("post_id").to_pylist()
 
 
 def todays(known: list[str], count: int, now: datetime) -> list[str]:
