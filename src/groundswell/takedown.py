@@ -1,8 +1,9 @@
 """takedown: posts that their platform no longer shows go from here too.
 
-Reads which posts the lake's layers and the data set have of a topic's last days, and asks the platforms that can be asked (`Source.gone`) about some of them each
-run: another part every day, until all had their turn. What is gone is erased as single posts, by `groundswell.erase`. Writes a report. Refuses
-to believe a platform that calls more than ``max_gone_share`` of the posts gone: an outage looks like that, and an erasure can't be undone.
+Reads which posts of a topic's last days the lake's layers and the data set have, and asks the platforms that can be asked (`Source.gone`) about
+some of them each run: another part every day, until all had their turn. What is gone is erased as single posts, by `groundswell.erase`. Writes
+a report. Refuses to believe a platform that calls more than ``max_gone_share`` of the posts gone: an outage looks like that, and an erasure
+can't be undone.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 import csv
 import hashlib
 import json
+import sys
+import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from groundswell.collect import collect
 from groundswell.config import CollectParams, Topic
 from groundswell.errors import CorpusError, ParamsError
 from groundswell.lake import Lake
+from groundswell.sources import corpus
+from groundswell.sources.corpus import Corpus
 from groundswell.sources.replay import ReplayTopic
 from groundswell.window import Window, parse_windows
 from tests.simulated import settings_at
@@ -264,18 +268,81 @@ def test_a_range_reads_the_corpus_once(tmp_path, monkeypatch):
     rows = [[str(number), f"2024-01-{1 + number % 28:02d}", "x" * 80, ""] for number in range(500)]
     path = write(tmp_path, "corpus.csv", as_csv([ROWS[0], *rows]))
     reads = []
-    read_bytes = Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda self: reads.append(self) or read_bytes(self))
+    opened = Path.open
+    monkeypatch.setattr(Path, "open", lambda self, *how, **more: reads.append(self) or opened(self, *how, **more))
     assert len(replayed(tmp_path, parse_windows("2024-01-01..2024-01-31"), path=path)) == 500
     assert reads.count(path) == 1
 
 
+@pytest.mark.parametrize("piece", [1, 2, 3, 7, 64])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "gb18030"])
+def test_where_a_file_is_cut_into_pieces_changes_nothing(tmp_path, monkeypatch, piece, encoding):
+    rows = [
+        ROWS[0],
+        *([str(number), "2026-10-19", text, ""] for number, text in enumerate(['ärger "quoted"', "two\nlines\r\n", "一\u2028二 😀", ""])),
+    ]
+    texts = [row[2] for row in rows[1:]]
+    records = "".join(json.dumps(dict(zip(rows[0], row, strict=True)), ensure_ascii=False) + "\n" for row in rows[1:])
+    monkeypatch.setattr(corpus, "_PIECE", piece)
+    for name, content in (("corpus.csv", as_csv(rows)), ("corpus.jsonl", records.removesuffix("\n"))):
+        path = write(tmp_path, name, content, encoding)
+        section = ReplayTopic(path=path, columns=COLUMNS, encoding=encoding)
+        assert [row.get("said") for row in Corpus.open(path, section, required=section.required()).rows()] == texts
+
+
+@pytest.mark.parametrize("piece", [1, 2, 5, 4096])
+def test_a_wrong_byte_is_named_wherever_a_piece_ends(tmp_path, monkeypatch, piece):
+    monkeypatch.setattr(corpus, "_PIECE", piece)
+    for content, place in (
+        ("id,when,said,mood\n1,2026-10-19,ä,\n2,2026-10-19,".encode() + b"caf\xe9,\n", "row 3, column 'said': byte 0xe9"),
+        ("id,when,said,mood\n1,2026-10-19,ä,\n2,2026-10-19,x,".encode() + b"\xc3", "row 3, column 'mood': byte 0xc3"),
+        (b"id,when,sa\xffid,mood\n", r"row 1, column 2 \(from 0\): byte 0xff"),
+    ):
+        with pytest.raises(CorpusError, match=place):
+            replayed(tmp_path, path=write(tmp_path, "corpus.csv", content))
+
+
+def test_utf_16_without_its_mark_is_this_machines(tmp_path):
+    path = write(tmp_path, "corpus.csv", as_csv(ROWS), f"utf-16-{'le' if sys.byteorder == 'little' else 'be'}")
+    assert replayed(tmp_path, path=path, encoding="utf-16")[0]["text"] == "a lovely, long level"
+
+
+def test_a_column_that_only_a_late_record_has_is_there_and_one_that_none_has_is_refused(tmp_path):
+    records = [{"id": "1", "when": "2026-10-19", "said": "a"}, {"id": "2", "when": "2026-10-19", "said": "b", "mood": "good", "other": 1}]
+    path = write(tmp_path, "corpus.jsonl", "".join(json.dumps(record) + "\n" for record in records))
+    assert [row["label"] for row in replayed(tmp_path, path=path)] == [None, "good"]
+    with pytest.raises(CorpusError, match="no such column; did you mean 'mood'"):
+        replayed(tmp_path, path=path, columns={**COLUMNS, "label": "moods"})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["corpus.csv", "corpus.jsonl"])
+def test_a_corpus_of_any_length_takes_the_same_memory(tmp_path, name):
+    """300,000 rows, 50 MB: what is held is a piece of them, whatever the format."""
+    path, said = tmp_path / name, "a long word about the game, " * 4
+    with path.open("w", encoding="utf-8") as file:
+        if name.endswith(".csv"):
+            file.write(",".join(ROWS[0]) + "\n")
+            file.writelines(f'{number},2026-10-19T00:00:00Z,"{said}{number}",good\n' for number in range(300_000))
+        else:
+            line = '{{"id": "{0}", "when": "2026-10-19", "said": "{1}{0}", "mood": "good"}}\n'
+            file.writelines(line.format(number, said) for number in range(300_000))
+    section = ReplayTopic(path=path, columns=COLUMNS)
+    tracemalloc.start()
+    try:
+        count = sum(1 for _ in Corpus.open(path, section, required=section.required()).rows())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (count, peak < 12e6) == (300_000, True), f"{peak / 1e6:.0f} MB of a file of {path.stat().st_size / 1e6:.0f} MB"
+
+
 @pytest.mark.shared
 def test_the_real_stream_is_read_whole(tmp_path):
-    corpus = Path(__file__).parents[3] / "shared/data/tweets/tweets.csv"
-    if not corpus.exists():
-        pytest.skip(f"{corpus} is not there")
-    with open(corpus, encoding="utf-8", newline="") as file:
+    stream = Path(__file__).parents[3] / "shared/data/tweets/tweets.csv"
+    if not stream.exists():
+        pytest.skip(f"{stream} is not there")
+    with open(stream, encoding="utf-8", newline="") as file:
         due = sum(row["created_at"][:10] in ("2015-08-22", "2015-08-23", "2015-08-24") for row in csv.DictReader(file))
     columns = {"post_id": "post_id", "created_at": "created_at", "text": "text", "label": "label"}
-    assert len(replayed(tmp_path, parse_windows("2015-08-22..2015-08-24"), path=corpus, columns=columns)) == due > 900
+    assert len(replayed(tmp_path, parse_windows("2015-08-22..2015-08-24"), path=stream, columns=columns)) == due > 900

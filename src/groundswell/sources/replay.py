@@ -1,6 +1,6 @@
 """A corpus file as if it were a network: CSV, TSV, JSONL or Parquet, its columns mapped to a post's by params.yaml.
 
-Reads the whole file once, whatever the number of windows. A file that can't be trusted (encoding, a missing mapped column, a
+Reads the file once, whatever the number of windows, and holds a piece of it. A file that can't be trusted (encoding, a missing mapped column, a
 time that is none, an id or a label that is no word) is a `CorpusError` naming file, row and column; rows are counted from 1, the
 header included. Rows without an id get one of their content from collect. The mapping is `groundswell.sources.columns`'.
 """
