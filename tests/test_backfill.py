@@ -9,7 +9,8 @@ import pytest
 from groundswell.airflow_api import Airflow
 from groundswell.backfill import plan, ranges, show, start
 from groundswell.budget import Budget
-from groundswell.config import Params, Settings, Topic
+from groundswell.collect import collect
+from groundswell.config import CollectParams, Params, Settings, Topic
 from groundswell.errors import StackError, UnknownName, UsageError, WindowError
 from groundswell.lake import Lake
 from groundswell.schema import POST
@@ -27,7 +28,7 @@ ANY = pa.schema([field.with_nullable(True) for field in POST])
 TOPIC = Topic(
     hackernews=HackerNewsTopic(query="game"),
     steam=SteamTopic(app_ids=[730]),
-    x=XTopic(query="game", access="archive"),
+    x=XTopic(query="game", access="archive", seconds_apart=0),
     reddit=RedditTopic(subreddits=["games"]),
     rss=RssTopic(feeds=["http://news.test/feed"]),
 )
@@ -124,6 +125,39 @@ def test_a_platform_that_counts_is_asked_where_the_lake_knows_too_little(tmp_pat
         found = planned(settings_at(url, tmp_path), "hackernews")
     assert found["basis"].startswith("hackernews's own count of 5 of the windows")
     assert 10 * 40 < found["posts"]["expected"] < 10 * 240
+
+
+def test_what_is_paid_by_the_post_is_counted_in_full_before_it_is_bought(tmp_path):
+    windows = parse_windows("2026-09-01..2026-10-10")
+    with platforms(x_per_day=20) as url:
+        settings = settings_at(url, tmp_path)
+        put(settings, "x", {"2026-09-05": 1})
+        found = planned(settings, "x", windows)
+        brought = collect("x", "games", TOPIC, windows[5:8], settings=settings, params=CollectParams(), now=NOW)
+        counted = planned(settings, "x", windows[5:8], again=True)
+    assert (len(found["ranges"]), len(found["needed"])) == (2, 39)
+    assert found["basis"].startswith("x's own count of all 39 windows") and "(3 requests, $0.030)" in found["basis"], "35 days are two pages"
+    assert found["posts"]["expected"] == found["posts"]["most"] > 39 * 5
+    assert counted["posts"]["most"] == brought["rows"] + sum(brought["dropped"].values()) > 0
+    assert counted["usd"]["most"] == pytest.approx(brought["usd"], abs=0.01)
+
+
+@pytest.mark.parametrize(("status", "said"), [(403, "found 403"), (404, "found 404"), (200, "expected 'meta'")])
+def test_a_token_that_may_not_count_leaves_the_estimate_as_it_was_and_says_so(tmp_path, status, said):
+    settings = settings_at("http://platform.test", tmp_path)
+    put(settings, "x", {f"2026-09-{day}": 100 for day in range(20, 30)})
+    refusing = httpx2.MockTransport(lambda request: httpx2.Response(status, json={}))
+    found = planned(settings, "x", transport=refusing)
+    assert (found["posts"], found["usd"]["most"]) == ({"expected": 1000, "most": 1000}, 5.0)
+    assert found["basis"].startswith("10 windows in the lake") and "x did not count" in found["basis"] and said in found["basis"]
+
+
+def test_where_nothing_is_needed_nothing_is_counted(tmp_path):
+    settings = settings_at("http://platform.test", tmp_path)
+    put(settings, "x", {window.key: 1 for window in DAYS})
+    asked = []
+    transport = httpx2.MockTransport(lambda request: asked.append(request) or httpx2.Response(404))
+    assert planned(settings, "x", transport=transport)["needed"] == asked == []
 
 
 def test_a_platform_that_cant_be_asked_is_an_error_and_not_a_guess(settings):

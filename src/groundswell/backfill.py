@@ -1,23 +1,25 @@
 """Backfills as an operator wants them: what is needed, how long it takes and what it costs, before anything starts.
 
-Reads the lake's footers and what a source says of itself; asks a platform for counts only where the lake knows too little. `start` makes
-Airflow's backfills of `collect`. Refuses windows that can't be had, with the first or the last one that can, and a plan whose most
-is over the budget. Every number of a plan is an estimate and says from what.
+Reads the lake's footers and what a source says of itself; asks a platform for counts only where the lake knows too little, or where
+posts cost money. `start` makes Airflow's backfills of `collect`. Refuses windows that can't be had, with the first or the last one that
+can, and a plan whose most is over the budget. Every number of a plan is an estimate and says from what.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from groundswell.airflow_api import Airflow
 from groundswell.budget import Budget
 from groundswell.config import Params, Settings
-from groundswell.errors import StackError, UnknownName, UsageError, WindowError, nearest
+from groundswell.errors import ParamsError, SourceError, StackError, UnknownName, UsageError, WindowError, nearest
 from groundswell.http import Http
 from groundswell.lake import Lake
+from groundswell.refusals import require_settings
 from groundswell.sources import source_named
 from groundswell.sources.base import Reading, Source
 from groundswell.window import Window
@@ -54,7 +56,8 @@ def plan(
     _require_within_reach(network, windows, now)
     there = {one.window: one for one in Lake(settings.lake).partitions("raw", source=source, topic=topic)}
     needed = [window for window in windows if again or window not in there]
-    posts, basis = _posts(network, section, needed or windows, there, settings, params, transport)
+    asked = network if needed else replace(network, count=None)
+    posts, basis = _posts(asked, section, needed or windows, there, settings, params, transport)
     report = {
         "stage": "backfill",
         "source": source,
@@ -100,12 +103,38 @@ def _require_within_reach(network: Source, windows: list[Window], now: datetime)
 
 
 def _posts(network, section, needed, there, settings, params, transport) -> tuple[tuple[float, float] | None, str]:
-    """Posts of a window, expected and at most, and from what that is known; None where nothing is."""
+    """Posts of a window, expected and at most, and from what that is known; None where nothing is.
+
+    A platform that is paid by the post counts them all, where its token allows: then nothing has to be guessed.
+    """
+    if not network.usd_per_post or network.count is None:
+        return _guessed(network, section, needed, there, settings, params, transport)
+    try:
+        return _counted(network, section, needed, settings, params, transport)
+    except (SourceError, ParamsError) as error:
+        posts, basis = _guessed(replace(network, count=None), section, needed, there, settings, params, transport)
+        return posts, f"{basis} ({network.name} did not count: {error})"
+
+
+def _counted(network, section, needed, settings, params, transport) -> tuple[tuple[float, float], str]:
+    require_settings(network, settings)
+    with _http(params, transport) as http:
+        spans = [Reading(section, first.start, last.end, settings, params.collect, http) for first, last in ranges(needed)]
+        total = sum(map(network.count, spans))
+        paid = f"{http.requests} requests, ${http.usd:.3f}"
+    return (total / len(needed),) * 2, f"{network.name}'s own count of all {len(needed)} windows: {total:,} posts ({paid})"
+
+
+def _http(params: Params, transport) -> Http:
+    return Http(attempts=params.collect.attempts, longest_wait_seconds=params.collect.longest_wait_seconds, transport=transport)
+
+
+def _guessed(network, section, needed, there, settings, params, transport) -> tuple[tuple[float, float] | None, str]:
     lake, middle = Lake(settings.lake), needed[len(needed) // 2].start
     near = sorted((window for window in there if window.unit == needed[0].unit), key=lambda window: abs(window.start - middle))[:_HISTORY]
     if len(near) < _ENOUGH and network.count is not None:
         asked = needed[:: max(1, math.ceil(len(needed) / _SAMPLES))]
-        with Http(attempts=params.collect.attempts, longest_wait_seconds=params.collect.longest_wait_seconds, transport=transport) as http:
+        with _http(params, transport) as http:
             counts = [network.count(Reading(section, one.start, one.end, settings, params.collect, http)) for one in asked]
         return _level(counts), f"{network.name}'s own count of {len(counts)} of the windows: {_words(counts)}"
     if not near:

@@ -1,10 +1,11 @@
-"""Simulated X, on the wire of the v2 API: search of recent posts and of the archive, and a look at posts by id."""
+"""Simulated X, on the wire of the v2 API: search of recent posts and of the archive, counts of them, and a look at posts by id."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -22,6 +23,10 @@ _SEARCHES = {"recent": (100, 512, 450, 7), "all": (500, 1024, 300, 30)}
 _HORIZON = datetime(2026, 12, 31, tzinfo=UTC)
 """What counts as now in a world without a time."""
 _KNOWN = {"query", "start_time", "end_time", "max_results", "next_token", "tweet.fields"}
+_COUNTED = {"query", "start_time", "end_time", "granularity", "next_token"}
+_GRAINS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
+_COUNTED_DAYS = timedelta(days=31)
+"""A page of counts has no more."""
 _TOKEN = re.compile(r"([0-9a-z]+)-([0-9a-z]+)-([0-9a-z]+)")
 _MOST_DAYS = 400
 _TOP = 1 << 62
@@ -30,7 +35,7 @@ _TAG = re.compile(r"#(\w*[^\W\d_]\w*)")
 
 
 def router(settings: SimulatorSettings) -> APIRouter:
-    """``GET /x/2/tweets/search/recent``, ``/x/2/tweets/search/all`` and ``/x/2/tweets``."""
+    """``GET /x/2/tweets/search/recent``, ``/x/2/tweets/search/all``, ``/x/2/tweets/counts/`` likewise, and ``/x/2/tweets``."""
     routes = APIRouter(prefix="/x")
     ever = settings.model_copy(update={"now": None})
     """The world as it was posted: an answer goes on naming a post that was deleted."""
@@ -40,6 +45,12 @@ def router(settings: SimulatorSettings) -> APIRouter:
         if kind not in _SEARCHES:
             return _problem(404, "Not Found", "the path does not exist", "about:blank")
         return _refused(request) or _limited(_search(settings, ever, kind, dict(request.query_params), getattr(request.state, "fault", None)), kind)
+
+    @routes.get("/2/tweets/counts/{kind}")
+    def counts(request: Request, kind: str):
+        if kind not in _SEARCHES:
+            return _problem(404, "Not Found", "the path does not exist", "about:blank")
+        return _refused(request) or _limited(_counts(settings, kind, dict(request.query_params)), kind)
 
     @routes.get("/2/tweets")
     def tweets(request: Request, ids: str = ""):
@@ -97,6 +108,33 @@ def _search(settings: SimulatorSettings, ever: SimulatorSettings, kind: str, ask
     posts = _matching(settings, query, start, end, before if fault == "repeated-page" else below)
     page = list(islice(posts, int(size) + 1))
     return _page(page, int(size), (below, number, token), lambda post: _tweet(post, asked.get("tweet.fields", ""), ever), fault)
+
+
+def _counts(settings: SimulatorSettings, kind: str, asked: dict[str, str]) -> dict | JSONResponse:
+    """Posts by the day, hour or minute, newest 31 days first: what the search would find, those without any too."""
+    now, query, token = settings.now or _HORIZON, asked.get("query", ""), asked.get("next_token")
+    start, end = (
+        _moment(asked.get(name), default) for name, default in (("start_time", now - timedelta(days=_SEARCHES[kind][3])), ("end_time", now))
+    )
+    grain = _GRAINS.get(asked.get("granularity", "hour"))
+    if unknown := sorted(set(asked) - _COUNTED):
+        return _invalid(unknown[0], asked[unknown[0]], f"The query parameter [{unknown[0]}] is not one of [{','.join(sorted(_COUNTED))}]")
+    if grain is None or not 0 < len(query) <= _SEARCHES[kind][1] or (token and not token.isdecimal()):
+        return _invalid("granularity", asked.get("granularity"), "Invalid 'granularity', 'query' or 'next_token'")
+    if start is None or end is None or start >= end or (settings.now and end > now):
+        return _invalid("end_time", asked.get("end_time"), "Invalid 'end_time': must be a time after 'start_time' and a minimum of 10 seconds ago")
+    if kind == "recent" and settings.now and start < now - timedelta(days=7):
+        return _invalid("start_time", asked.get("start_time"), "Invalid 'start_time': must be within the last 7 days")
+    end = datetime.fromtimestamp(int(token), UTC) if token else end
+    begin = max(start, end - _COUNTED_DAYS)
+    found = Counter((post.created - int(begin.timestamp())) // int(grain.total_seconds()) for post in _matching(settings, query, begin, end, _TOP))
+    bounds = [begin + number * grain for number in range(-(-(end - begin) // grain))]
+    data = [{"end": _stamp(min(bound + grain, end)), "start": _stamp(bound), "tweet_count": found[number]} for number, bound in enumerate(bounds)]
+    return {"data": data, "meta": {"total_tweet_count": found.total()} | ({"next_token": str(int(begin.timestamp()))} if begin > start else {})}
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def _moment(value: str | None, default: datetime) -> datetime | None:

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from pydantic import Field, model_validator
 
-from groundswell.config import Section, Settings
+from groundswell.config import Section
 from groundswell.errors import QuotaSpent, SourceError
-from groundswell.http import Http
 from groundswell.sources.base import Found, Reading, Recheck, Source, iso_moment, whole, word
+from groundswell.sources.x_api import SEARCHES, USD_PER_POST, Search, asked, count, span
 
-USD_PER_POST = 0.005
 FEWEST_PER_PAGE = 10
 IDS_PER_LOOKUP = 100
 FIELDS = "author_id,conversation_id,created_at,edit_history_tweet_ids,entities,in_reply_to_user_id,lang,note_tweet,public_metrics,referenced_tweets"
@@ -35,24 +33,6 @@ _NAME_IN_ADDRESS = re.compile(
 _SNOWFLAKES_FROM_MS = 1_288_834_974_657
 _DEAD = ("resource-not-found", "not-authorized-for-resource")
 """Deleted or suspended, and protected: neither may be kept."""
-
-
-@dataclass(frozen=True)
-class Search:
-    """One of X's two searches."""
-
-    path: str
-    page_size: int
-    longest_query: int
-    requests_per_minute: float
-    look_back: timedelta | None
-
-
-SEARCHES = {
-    "recent": Search("/2/tweets/search/recent", 100, 512, 30, timedelta(days=7)),
-    "archive": Search("/2/tweets/search/all", 500, 1024, 20, None),
-}
-"""450 and 300 requests in 15 minutes."""
 
 
 class XTopic(Section):
@@ -121,35 +101,17 @@ def _page(reading: Reading, size: int, token: str | None) -> dict:
     search, settings = reading.section.search, reading.settings
     query = {
         "query": reading.section.asked,
-        "start_time": f"{reading.start:%Y-%m-%dT%H:%M:%SZ}",
-        "end_time": f"{reading.end:%Y-%m-%dT%H:%M:%SZ}",
+        **span(reading),
         "max_results": size,
         "tweet.fields": FIELDS,
     } | ({"next_token": token} if token else {})
-    page = _asked(reading.http, settings, search.path, query, reading.section.seconds_apart)
+    page = asked(reading.http, settings, search.path, query, reading.section.seconds_apart)
     meta, data = page.get("meta"), page.get("data") or []
     if not isinstance(meta, dict) or whole(meta.get("result_count")) is None or not isinstance(data, list):
         raise SourceError(f"x: expected 'meta' with a result_count and a list 'data', found {sorted(page)}: is GROUNDSWELL_X_URL X's API?")
     if len(data) != whole(meta["result_count"]):
         raise SourceError(f"x: a page counts {meta['result_count']} posts and brings {len(data)}: run the window again")
     return page
-
-
-def _asked(http: Http, settings: Settings, path: str, query: dict, seconds_apart: float) -> dict:
-    url = f"{settings.x_url.rstrip('/')}{path}"
-    headers = {"authorization": f"Bearer {settings.x_bearer_token.get_secret_value()}"}
-    answer = http.ask(url, query, headers=headers, apart_seconds=seconds_apart, quota=_used_up).value
-    if not isinstance(answer, dict):
-        raise SourceError(f"x: expected a JSON object, found a {type(answer).__name__}")
-    return answer
-
-
-def _used_up(body) -> str | None:
-    """X says with the same 429 that the next minutes are too early and that the month's posts are read: no reset header tells them apart."""
-    if not isinstance(body, dict) or not str(body.get("type", "")).endswith("/usage-capped"):
-        return None
-    period = str(body.get("period") or "monthly").lower()
-    return f"the {period} cap on posts is used up, which no wait mends: raise it in X's developer console, or go on when the next period begins"
 
 
 def _found(record, reading: Reading) -> Found | None:
@@ -246,7 +208,7 @@ def gone(recheck: Recheck) -> Iterator[str]:
                 f"x: to ask for {len(ids)} posts more may cost ${len(ids) * USD_PER_POST:.2f}, and ${recheck.http.usd:.2f} of the "
                 f"${recheck.section.max_usd_per_run:.2f} that max_usd_per_run allows are spent: ask for fewer or raise it in params.yaml"
             )
-        page = _asked(recheck.http, recheck.settings, "/2/tweets", {"ids": ",".join(ids)}, recheck.section.seconds_apart)
+        page = asked(recheck.http, recheck.settings, "/2/tweets", {"ids": ",".join(ids)}, recheck.section.seconds_apart)
         there, dead = _answered(page)
         recheck.http.usd += len(page.get("data") or []) * USD_PER_POST
         if missing := [one for one in ids if one not in there and one not in dead]:
@@ -290,6 +252,7 @@ SOURCE = Source(
     page_size=SEARCHES["recent"].page_size,
     requests_per_minute=SEARCHES["recent"].requests_per_minute,
     usd_per_post=USD_PER_POST,
+    count=count,
     needs=("x_url", "x_bearer_token"),
     gone=gone,
     varies=_varies,
