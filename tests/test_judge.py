@@ -240,6 +240,8 @@ SHAKY = SliceDifference("emoji=yes", 55, 0.5, 0.7, _difference(-0.45, 0.05))
         ({"slices": [SHAKY]}, PROMOTE, "No slice is shown to fall"),
         ({"slices": [SHAKY]}, PROMOTE, "in 1 of them the rows are too few to rule it out"),
         ({"rows": 20}, INCONCLUSIVE, "Only 20 test rows"),
+        ({"groups": 9}, INCONCLUSIVE, "The 1000 test rows are of 9 authors or clusters of duplicates only, 10 are asked for"),
+        ({"groups": 10}, PROMOTE, "better than the champion"),
         ({"rows": 20, "ece": 0.2}, HOLD, "Only 20 test rows"),
         ({"against_champion": None, "latency_ratio": None}, PROMOTE, "no champion yet"),
         ({"against_champion": None, "macro_f1": 0.1}, HOLD, "the floor"),

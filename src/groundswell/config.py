@@ -204,6 +204,8 @@ class JudgeParams(Section):
     max_memory_ratio: float = Field(1.5, gt=0)  # of the serving process's resident memory, over the champion's
     min_rows: int = Field(50, ge=1)
     """With fewer test rows that neither model was trained on, the verdict is INCONCLUSIVE."""
+    min_groups: int = Field(10, ge=1)
+    """With fewer groups (authors, clusters of duplicates) among them it is too: that many are drawn from, however many rows they have."""
     latency_texts: int = Field(64, ge=8)  # answered by both in turn, one at a time
     seed: int = 1
 

@@ -78,6 +78,9 @@ def _history(evidence: Evidence) -> Iterator[tuple[str, str]]:
 def _enough_rows(evidence: Evidence, params: JudgeParams) -> Iterator[tuple[str, str]]:
     if evidence.rows < params.min_rows:
         yield INCONCLUSIVE, f"Only {evidence.rows} test rows are fair to both models, {params.min_rows} are asked for: collect and label more."
+    if evidence.groups < params.min_groups:
+        told = f"The {evidence.rows} test rows are of {evidence.groups} authors or clusters of duplicates only, {params.min_groups} are asked for"
+        yield INCONCLUSIVE, f"{told}: so few say little of others; collect from more."
 
 
 def _baseline(evidence: Evidence) -> Iterator[tuple[str, str]]:
