@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from groundswell import nested, runs, tracking
+from groundswell import approaches, nested, runs, tracking
 from groundswell.compare import compare
 from groundswell.config import CompareParams, CompareRow, Settings, TrainParams
-from groundswell.errors import DatasetError, ModelError, UnknownName
+from groundswell.errors import DatasetError, ModelError, ParamsError, UnknownName
 from tests.tiny import tiny_dataset
 
 pytestmark = pytest.mark.slow
@@ -181,6 +181,42 @@ def test_another_data_set_is_another_comparison(settings, topic):
     other = compared(settings, topic, row("good", right=0.9))
     assert other["run_id"] != report["run_id"]
     assert other["folds"]["digest"] != report["folds"]["digest"]
+
+
+@pytest.mark.parametrize(
+    ("model", "features", "options", "says"),
+    [
+        ("logistic", "tfidf", {"min_dff": 3}, "wrong: option 'min_dff' is none of tfidf and logistic; did you mean 'min_df'"),
+        ("svm", "char_ngrams", {"char_min": 6}, r"wrong: option 'char_min': expected at most char_max \(5\), found 6"),
+        ("self_attention", "learnt", {"heads": 3}, r"option 'hidden': expected a multiple of twice the heads \(6\), found 128"),
+        ("distilbert", "text", {"layer_decay": 1.5}, "option 'layer_decay': .* less than or equal to 1, found 1.5"),
+        ("distilbert_lora", "text", {"targets": "q_line"}, "option 'targets': a block has no layer 'q_line'; did you mean 'q_lin'"),
+        ("logistic", "vectors", {}, "compare.vectors: wrong reads a file of word vectors: expected one, found none named"),
+    ],
+)
+def test_what_can_not_be_built_is_known_without_building_it(model, features, options, says):
+    with pytest.raises(ParamsError, match=says):
+        approaches.check([row("good"), row("wrong", model, features, **options)], TrainParams(), None)
+
+
+_WRONG = """
+topic: games
+topics: {games: {}}
+compare: {curves: [], rows: [{name: lexicon, model: vader}, {name: wrong, features: tfidf, model: logistic, options: {min_dff: 3}}]}
+"""
+
+
+@pytest.mark.parametrize("command", [("compare",), ("tune", "--row", "wrong")], ids=lambda command: command[0])
+def test_an_option_that_a_row_can_not_have_is_refused_before_anything_is_begun(tmp_path, command):
+    made(Settings(project=tmp_path, home=Path("var"), mlflow_uri=""), "games")
+    (tmp_path / "params.yaml").write_text(_WRONG)
+    before = sorted(tmp_path.rglob("*"))
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GROUNDSWELL")}
+    environment = {**own, "GROUNDSWELL_PROJECT": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-m", "groundswell.cli", *command], env=environment, capture_output=True, text=True, check=False)
+    said = "groundswell: compare.rows: wrong: option 'min_dff' is none of tfidf and logistic; did you mean 'min_df'?\n"
+    assert (done.returncode, done.stderr) == (2, said)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_without_a_data_set_nothing_is_begun(settings):

@@ -97,6 +97,20 @@ def test_trials_that_are_behind_are_pruned_while_they_learn(home, network):
     assert network["best"]["macro_f1"] >= network["default"]["macro_f1"]
 
 
+def test_a_sequence_network_is_pruned_by_the_rows_that_it_holds_out(home, tmp_path):
+    shutil.copytree(home / "var" / "dataset", tmp_path / "var" / "dataset")
+    quick = {"dimensions": 16, "hidden": 16, "learning_rate": 0.01, "epochs": 6, "patience": 0, "min_count": 1}
+    row = CompareRow(name="lstm", features="learnt", model="lstm", options=quick)
+    report = tune_at(tmp_path, row, base=home, params=PARAMS.model_copy(update={"trials": 6, "confirm_seeds": []}))
+    assert report["trials"]["pruned"] >= 1
+    lengths = {}
+    for one in _nested(tmp_path, report):
+        history = tracking.client(settings_of(tmp_path)).get_metric_history(one.info.run_id, "held_out_macro_f1")
+        lengths.setdefault(one.data.tags["pruned"], set()).add(len(history))
+    assert lengths["false"] == {6}
+    assert max(lengths["true"]) < 6
+
+
 def test_everything_is_in_mlflow(home, tuned):
     settings = settings_of(home)
     found = _nested(home, tuned)

@@ -2,7 +2,8 @@
 
 Reads the train and validation splits of ``dataset/<topic>``, never test. Writes the fits below ``compare/<topic>/`` as they come (`trials`), a
 parent run and a run for each row in MLflow, the page and, last, the report. Killed and run again it goes on where it was. An approach that
-fails is a row that says why. Refuses a data set too small to cut, a row that params.yaml does not name, and when no row could be done.
+fails is a row that says why. Refuses, before it begins, a row that params.yaml does not name or gives an option that it can't have; a data set
+too small to cut; and when no row could be done.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from groundswell import folds, nested, runs, tracking
@@ -46,10 +48,12 @@ def compare(
     ``similarity``: from which on an unlabelled post is a row's near duplicate, as prepare's. ``only``: names of the rows to work on; others
     are in the report where they were done before. ``budget_seconds``: what would not be done by then is left, whole rows at a time.
 
-    `UnknownName` for a row that is not there, `DatasetError` without a usable data set, `ModelError` when no row is done.
+    `UnknownName` for a row that is not there, `ParamsError` for one that can't be built as it stands, `DatasetError` without a usable data
+    set, `ModelError` when no row is done.
     """
     deadline = None if budget_seconds is None else time.monotonic() + budget_seconds
     picked = _picked(params.wanted, only)
+    import_module(maker.partition(":")[0]).check(picked, train, _vectors(settings, params))
     with alone_in(settings.root / "compare" / topic):
         work = _begun(topic, settings, params, train, similarity, maker)
         work.deadline = deadline
@@ -85,9 +89,13 @@ def _begun(topic: str, settings: Settings, params: CompareParams, train: TrainPa
     cut = folds.cut(rows, params.folds)
     folder = settings.root / "compare" / topic / f"{md5[:8]}-{cut.digest[:8]}"
     folds.write(cut, folder / "folds.parquet")
-    vectors = settings.project / params.vectors if params.vectors else None
-    bench = Bench(folder, dataset, md5, cut, train=train, spare=Spare(settings, topic, similarity), vectors=vectors, maker=maker)
+    spare = Spare(settings, topic, similarity)
+    bench = Bench(folder, dataset, md5, cut, train=train, spare=spare, vectors=_vectors(settings, params), maker=maker)
     return Comparison(topic, settings, params, rows, cut, bench, {"dataset_md5": md5, "folds_digest": cut.digest})
+
+
+def _vectors(settings: Settings, params: CompareParams) -> Path | None:
+    return settings.project / params.vectors if params.vectors else None
 
 
 def _code(settings: Settings) -> dict[str, str]:

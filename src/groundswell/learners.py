@@ -1,7 +1,7 @@
 """What tuning fits: a DistilBERT by `finetune`, or any row of the comparison, on one split, answering the other.
 
-Reads the rows it is given, writes checkpoints into a folder that is gone afterwards. A fit is a function of values, seed and rows. Only the
-DistilBERT is looked at while it learns: the others say what they are worth when they are done.
+Reads the rows it is given, writes checkpoints into a folder that is gone afterwards. A fit is a function of values, seed and rows. What learns
+by epochs is looked at meanwhile: a DistilBERT by its validation rows, a row of the comparison by those that it holds out of training.
 """
 
 from __future__ import annotations
@@ -14,13 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from groundswell.approaches.base import Labelled, Surroundings
+from groundswell.approaches.base import Labelled, Observe, Surroundings
 from groundswell.config import CompareRow, TrainParams
 from groundswell.examples import Examples
 from groundswell.search_space import Value
-
-Observe = Callable[[int, dict[str, float]], None]
-"""Is told (step, numbers) while a model learns, and may end it by an exception."""
 
 
 @dataclass(frozen=True)
@@ -36,17 +33,21 @@ def learner(row: CompareRow, train: Examples, validation: Examples, surroundings
 
     `ParamsError` for an option that the row's model does not have.
     """
-    if row.model == "distilbert" and row.augmentation == "none":
+    if row.model == "distilbert":
         return _network(row, train, validation, surroundings)
     return _approach(row, train, validation, surroundings)
 
 
 def _network(row: CompareRow, train: Examples, validation: Examples, surroundings: Surroundings) -> Learner:
-    base = _updated(surroundings.train, row.options)
+    from groundswell.approaches import values_of
+
+    mine = values_of(row, surroundings.train)
+    base = _updated(surroundings.train, {name: value for name, value in mine.items() if name in TrainParams.model_fields})
 
     def fit(values: Mapping[str, Value], seed: int, observe: Observe) -> np.ndarray:
         with tempfile.TemporaryDirectory(dir=surroundings.scratch) as box:
-            return _finetuned(train, validation, _updated(base, {**values, "seed": seed}), Path(box), observe)
+            rows = _labelled(train, row, seed, surroundings)
+            return _finetuned(rows, validation, _updated(base, {**values, "seed": seed}), Path(box), observe)
 
     return Learner(base.model_dump(), fit)
 
@@ -55,7 +56,7 @@ def _updated(params: TrainParams, values: Mapping[str, Value]) -> TrainParams:
     return TrainParams.model_validate({**params.model_dump(), **values})
 
 
-def _finetuned(train: Examples, validation: Examples, params: TrainParams, folder: Path, observe: Observe) -> np.ndarray:
+def _finetuned(train: Labelled, validation: Examples, params: TrainParams, folder: Path, observe: Observe) -> np.ndarray:
     from groundswell.encoder import load
     from groundswell.export import torch_probabilities
     from groundswell.finetune import Tokenised, finetune, prepare_torch
@@ -75,7 +76,8 @@ def _approach(row: CompareRow, train: Examples, validation: Examples, surroundin
     def fit(values: Mapping[str, Value], seed: int, observe: Observe) -> np.ndarray:
         scratch = Path(tempfile.mkdtemp(dir=surroundings.scratch))
         try:
-            tried, around = row.model_copy(update={"options": {**row.options, **values}}), replace(surroundings, scratch=scratch)
+            tried = row.model_copy(update={"options": {**row.options, **values}})
+            around = replace(surroundings, scratch=scratch, observe=observe)
             approach = make(tried, seed, around)
             approach.fit(_labelled(train, tried, seed, around))
             return approach.predict(validation.texts)

@@ -31,10 +31,10 @@ from groundswell.text import TEXT_VERSION
 
 DONE, FAILED, LEFT = "done", "failed", "left: budget"
 MAKER = "groundswell.approaches:make"
-"""What builds an approach, ``module:function``; tests have approaches of their own."""
+"""What builds an approach, ``module:function``; the module's ``check`` refuses rows beforehand. Tests have approaches of their own."""
 
 _POLL_SECONDS = 0.1
-_UNSEEN = ("threads", "seed", "min_fp32_agreement", "min_int8_agreement")
+_UNSEEN = ("threads", "seed", "augmentation", "min_fp32_agreement", "min_int8_agreement")
 """Keys of the train section that no answer of a trial hangs on."""
 
 log = logging.getLogger(__name__)

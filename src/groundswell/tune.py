@@ -18,9 +18,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-from groundswell import nested, runs, tracking
+from groundswell import approaches, nested, runs, tracking
 from groundswell.alive import this_process
-from groundswell.approaches.base import Surroundings
+from groundswell.approaches.base import HELD_OUT_F1, Surroundings
 from groundswell.bootstrap import macro_f1
 from groundswell.config import CompareParams, CompareRow, PrepareParams, Settings, TrainParams, TuneParams
 from groundswell.errors import GroundswellError, ParamsError
@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 
 _COMPARE, _PREPARE = CompareParams(), PrepareParams()
 _POSTS_A_ROW = 4  # unlabelled ones
+_LOOKS = {"validation_macro_f1", HELD_OUT_F1}
+"""What a trial is held by while it learns; each has one of them."""
 _SHARE_FOR_CONFIRMING = 0.5
 """At most so much of a budget is kept from the search for the fresh seeds."""
 
@@ -93,10 +95,11 @@ def tune(
 ) -> dict:
     """Tune ``row`` on the data set of ``topic``; the report. ``compare`` names a file of vectors, ``prepare`` says what a near duplicate is.
 
-    `DatasetError` without a usable data set, `ParamsError` for a row that has nothing to tune, `StudyError` and `RegistryError` when the
-    studies or MLflow are out of reach. An error of a trial ends the call; run again, it goes on with the next one.
+    `DatasetError` without a usable data set, `ParamsError` for a row that has nothing to tune or an option that it can't have, `StudyError`
+    and `RegistryError` when the studies or MLflow are out of reach. An error of a trial ends the call; run again, it goes on with the next one.
     """
     begun = clock()
+    approaches.check([row], train, _vectors(settings, compare))
     folder = settings.root / "tune" / topic
     rows = {split: read_examples(settings.dataset(topic), split) for split in ("train", "validation")}
     md5 = directory_md5(settings.dataset(topic))
@@ -130,8 +133,12 @@ def _surroundings(
         most = _POSTS_A_ROW * len(rows[0])
         texts = unlabelled_texts(Lake(settings.lake), topic, rows, most=most, similarity=prepare.near_duplicate_similarity)
     judged = frozenset(fingerprint(text) for text in rows[1].texts)
-    vectors = compare.vectors and settings.project / compare.vectors
+    vectors = _vectors(settings, compare)
     return Surroundings(train.threads or os.cpu_count() or 1, train, scratch, vectors=vectors, unlabelled=texts, judged=judged)
+
+
+def _vectors(settings: Settings, compare: CompareParams) -> Path | None:
+    return settings.project / compare.vectors if compare.vectors else None
 
 
 def _url(settings: Settings, topic: str) -> str:
@@ -144,7 +151,7 @@ def _plan(params: TuneParams) -> Plan:
 
 def _name(topic: str, row: CompareRow, found: Learner, space: Space, md5: str, params: TuneParams, seed: int) -> str:
     """Another data set, another space, other values beside it: another study, because its numbers are no longer comparable."""
-    fixed = {name: value for name, value in found.today.items() if name != "threads"}
+    fixed = {name: value for name, value in found.today.items() if name not in ("threads", "augmentation")}  # the row says what it adds
     told = [row.model_dump(mode="json"), fixed, {name: asdict(limits) for name, limits in space.items()}, asdict(_plan(params)), seed]
     digest = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
     return f"{topic}/{row.name}/{md5[:8]}/{digest[:8]}"
@@ -200,9 +207,9 @@ def _try_one(work: _Work, done: int) -> None:
     def observe(step: int, numbers: dict[str, float]) -> None:
         nonlocal evaluations
         tracking.log_step(work.settings, run_id, step, numbers)
-        if "validation_macro_f1" in numbers:
+        for name in _LOOKS & numbers.keys():
             evaluations += 1  # by evaluations, not steps: trials differ in the size of a batch
-            work.study.report(trial, numbers["validation_macro_f1"], evaluations)
+            work.study.report(trial, numbers[name], evaluations)
 
     status = "KILLED"
     try:

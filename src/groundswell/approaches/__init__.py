@@ -6,14 +6,17 @@ vocabularies included, is learnt from the rows given to `fit` and nothing else: 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
+from pathlib import Path
 
 from groundswell import grid
 from groundswell.approaches.base import Approach, Labelled, Surroundings
 from groundswell.approaches.options import Value
 from groundswell.config import CompareRow, TrainParams
+from groundswell.errors import ParamsError
 
-__all__ = ["VERSION", "Approach", "Labelled", "Surroundings", "family_of", "make", "values_of"]
+__all__ = ["VERSION", "Approach", "Labelled", "Surroundings", "check", "family_of", "make", "values_of"]
 
 VERSION = 1
 """Goes up when an approach of the same row answers otherwise than before: what `compare` kept of it counts no more."""
@@ -29,6 +32,14 @@ _FAMILY = {
 def make(row: CompareRow, seed: int, surroundings: Surroundings) -> Approach:
     """A fresh approach for ``row``; `ParamsError` for an option that its features and model do not have."""
     return import_module(f"groundswell.approaches.{family_of(row.model)}").make(row, seed, surroundings)
+
+
+def check(rows: Iterable[CompareRow], train: TrainParams, vectors: Path | None) -> None:
+    """`ParamsError` for the first of ``rows`` that `make` would refuse, or that reads a file of ``vectors`` which is not there."""
+    for row in rows:
+        values_of(row, train)
+        if row.features == "vectors" and not (vectors and vectors.is_file()):
+            raise ParamsError(f"compare.vectors: {row.name} reads a file of word vectors: expected one, found {vectors or 'none named'}")
 
 
 def family_of(model: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +15,16 @@ from groundswell.config import TrainParams
 
 ADDED = ("synthetic", "weak")
 """Provenances of rows that augmentation has added: they are learnt from, and nothing is ever measured on them."""
+
+HELD_OUT_F1 = "held_out_macro_f1"
+"""Among what is observed: macro-F1 on the rows that an approach holds out to stop by."""
+
+Observe = Callable[[int, dict[str, float]], None]
+"""Is told (step, numbers) while something learns, and may end that by an exception."""
+
+
+def unheard(step: int, numbers: dict[str, float]) -> None:
+    """An `Observe` that looks away."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,8 @@ class Surroundings:
     """The export folder of the model that labels them where a row asks for `weak_champion`."""
     judged: frozenset[int] = frozenset()
     """`text.fingerprint` of every text that is judged on: augmentation keeps clear of them."""
+    observe: Observe = unheard
+    """Hears of every look at the rows held out, where an approach learns by epochs."""
 
 
 class Approach(Protocol):

@@ -16,7 +16,7 @@ from groundswell.approaches.base import Labelled, Surroundings, memory_bytes
 from groundswell.approaches.cleaning import cleaned
 from groundswell.approaches.options import Option, Value, taken
 from groundswell.config import CompareRow, TrainParams
-from groundswell.errors import DatasetError
+from groundswell.errors import DatasetError, ParamsError
 from groundswell.predictor import softmax
 from groundswell.schema import LABELS
 
@@ -50,7 +50,12 @@ def make(row: CompareRow, seed: int, surroundings: Surroundings) -> Classical:
 
 def values_of(row: CompareRow, train: TrainParams) -> dict[str, Value]:
     """Every option of ``row`` with its value."""
-    return taken(row, options_of(row))
+    options = taken(row, options_of(row))
+    if options.get("char_min", 0) > options.get("char_max", 0):
+        raise ParamsError(
+            f"compare.rows: {row.name}: option 'char_min': expected at most char_max ({options['char_max']}), found {options['char_min']}"
+        )
+    return options
 
 
 class Classical:

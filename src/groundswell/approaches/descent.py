@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from groundswell.approaches.base import HELD_OUT_F1, Observe, unheard
 from groundswell.schema import LABELS
 
 log = logging.getLogger(__name__)
@@ -32,11 +33,12 @@ def descend(
     learning_rate: float,
     weight_decay: float,
     weight: Tensor | None = None,
+    observe: Observe = unheard,
 ) -> int:
     """Train ``network`` in place for ``epochs``, or until ``patience`` of them were no better; the number of the epoch that was kept.
 
     ``epoch()`` gives the batches of one; ``quality()`` tells how good the network is now, higher is better (None: the last epoch is
-    kept). ``patience`` 0 never stops early. ``weight`` (3,): what an error on each class costs.
+    kept). ``patience`` 0 never stops early. ``weight`` (3,): what an error on each class costs. ``observe`` hears of each epoch's quality.
     """
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=learning_rate, weight_decay=weight_decay, fused=True)
@@ -45,6 +47,8 @@ def descend(
         loss = _pass(network, epoch(), optimizer, trained, weight)
         found = quality() if quality else np.inf
         log.info("epoch %d of %d: loss %.4f%s", number, epochs, loss, f", {found:.4f} on rows held out" if quality else "")
+        if quality:
+            observe(number, {"loss": loss, HELD_OUT_F1: found})
         if found > best or not quality:
             best, kept = found, number
             weights = {name: value.clone() for name, value in network.state_dict().items()} if quality else None

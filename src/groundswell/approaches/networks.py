@@ -45,17 +45,17 @@ _PLACES_PER_BATCH = 4096  # of what is answered: some dozens of posts, whose sta
 
 def make(row: CompareRow, seed: int, surroundings: Surroundings) -> Approach:
     """The sequence model of ``row``, untrained; `ParamsError` for an option that it does not have."""
-    options = values_of(row, surroundings.train)
-    if row.model == "self_attention" and options["hidden"] % (2 * options["heads"]):
-        raise ParamsError(
-            f"compare.rows: {row.name}: option 'hidden': expected a multiple of twice the heads ({2 * options['heads']}), found {options['hidden']}"
-        )
-    return SequenceModel(row, options, seed, surroundings)
+    return SequenceModel(row, values_of(row, surroundings.train), seed, surroundings)
 
 
 def values_of(row: CompareRow, train: TrainParams) -> dict[str, Value]:
     """Every option of ``row`` with its value."""
-    return taken(row, vectors.OPTIONS.get(row.features, {}), _options(row))
+    options = taken(row, vectors.OPTIONS.get(row.features, {}), _options(row))
+    if row.model == "self_attention" and options["hidden"] % (2 * options["heads"]):
+        raise ParamsError(
+            f"compare.rows: {row.name}: option 'hidden': expected a multiple of twice the heads ({2 * options['heads']}), found {options['hidden']}"
+        )
+    return options
 
 
 def _options(row: CompareRow) -> dict[str, Option]:
@@ -113,6 +113,7 @@ class SequenceModel:
             lambda: self._batches(rows, train.labels, chance),
             (lambda: macro_f1(aside.labels, self._probabilities(judged))) if len(aside) else None,
             weight=balance(train.labels) if options["class_weights"] == "balanced" else None,
+            observe=self._surroundings.observe,
             **{name: options[name] for name in ("epochs", "patience", "learning_rate", "weight_decay")},
         )
 

@@ -47,7 +47,7 @@ OWN_DEFAULTS = {
 }
 """Where a way of training wants another value of the train section than params.yaml has for full fine-tuning."""
 
-_NOT_OF_A_ROW = ("seed", "threads", "min_fp32_agreement", "min_int8_agreement", "teachers", "teacher_folds")
+_NOT_OF_A_ROW = ("seed", "threads", "augmentation", "min_fp32_agreement", "min_int8_agreement", "teachers", "teacher_folds")
 _OF_A_HEAD = ("base", "max_length", "learning_rate", "batch_size", "epochs", "weight_decay", "early_stopping_patience", "class_weights")
 _TOKENS_PER_BATCH = 2048
 
@@ -55,18 +55,19 @@ _TOKENS_PER_BATCH = 2048
 def make(row: CompareRow, seed: int, surroundings: Surroundings) -> Approach:
     """The DistilBERT of ``row``, untrained; `ParamsError` for an option that is none of its own nor of the train section."""
     options = values_of(row, surroundings.train)
-    told = {name: value for name, value in options.items() if name in TrainParams.model_fields}
-    if "targets" in options:
-        _targets(row, options["targets"])
-    params = _train_params(row, surroundings.train, {**told, "seed": seed, "threads": surroundings.threads})
+    params = _train_params(row, surroundings.train, {**options, "seed": seed, "threads": surroundings.threads})
     kind = {"distilbert_frozen": Frozen, "distilbert_lora": Adapted, "distilbert": Whole}[row.model]
-    return kind(row, params, options, surroundings.scratch)
+    return kind(row, params, options, surroundings)
 
 
 def values_of(row: CompareRow, train: TrainParams) -> dict[str, Value]:
     """Every option of ``row`` with its value: its own, and the keys of the train section."""
     own = {"distilbert_frozen": FROZEN, "distilbert_lora": ADAPTED}.get(row.model, {})
-    return taken(row, HELD_OUT, own, _train_options(row, train))
+    options = taken(row, HELD_OUT, own, _train_options(row, train))
+    _train_params(row, train, options)
+    if "targets" in options:
+        _targets(row, options["targets"])
+    return options
 
 
 def _train_options(row: CompareRow, train: TrainParams) -> dict[str, Option]:
@@ -78,7 +79,8 @@ def _train_options(row: CompareRow, train: TrainParams) -> dict[str, Option]:
     return {name: Option(values[name]) for name in _OF_A_HEAD} | {"class_weights": Option(values["class_weights"], choices=("none", "balanced"))}
 
 
-def _train_params(row: CompareRow, train: TrainParams, told: dict[str, Value]) -> TrainParams:
+def _train_params(row: CompareRow, train: TrainParams, values: dict[str, Value]) -> TrainParams:
+    told = {name: value for name, value in values.items() if name in TrainParams.model_fields}
     try:
         return TrainParams.model_validate({**train.model_dump(), **told})
     except ValidationError as error:
@@ -89,8 +91,9 @@ def _train_params(row: CompareRow, train: TrainParams, told: dict[str, Value]) -
 class Whole:
     """An `Approach`: every weight is trained, as `groundswell train` does it."""
 
-    def __init__(self, row: CompareRow, params: TrainParams, options: dict[str, Value], scratch: Path):
-        self._row, self._params, self._options, self._scratch = row, params, options, scratch
+    def __init__(self, row: CompareRow, params: TrainParams, options: dict[str, Value], surroundings: Surroundings):
+        self._row, self._params, self._options = row, params, options
+        self._scratch, self._observe = surroundings.scratch, surroundings.observe
 
     def fit(self, train: Labelled) -> None:
         from groundswell.encoder import load
@@ -118,9 +121,13 @@ class Whole:
         self._scratch.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix="finetune-", dir=self._scratch))
         try:
-            finetune(self._model, self._tokenizer, *rows, params=self._params, folder=folder, observe=lambda step, numbers: None)
+            finetune(self._model, self._tokenizer, *rows, params=self._params, folder=folder, observe=self._hear)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _hear(self, step: int, numbers: dict[str, float]) -> None:
+        """What training calls its validation rows are here those held out."""
+        self._observe(step, {name.replace("validation_", "held_out_"): value for name, value in numbers.items()})
 
     def _pieces(self, texts: Sequence[str]) -> list[list[int]]:
         texts = cleaned(self._row.cleaning, texts)
@@ -189,6 +196,7 @@ class Frozen(Whole):
             learning_rate=params.learning_rate,
             weight_decay=params.weight_decay,
             weight=balance(train.labels) if params.class_weights == "balanced" else None,
+            observe=self._observe,
         )
 
     def _logits(self, pieces: list[list[int]]) -> np.ndarray:
