@@ -97,6 +97,16 @@ def test_what_teachers_say_is_learnt_row_by_row(tmp_path):
     assert history[-1]["validation_macro_f1"] > 0.9
 
 
+def test_patience_counts_from_where_the_mean_of_weights_begins(tmp_path):
+    """Nothing gets better from the first evaluation on: without a mean it stops after two more, with one not before the mean was looked at."""
+    stuck = {"epochs": 5, "learning_rate": 1e-9, "early_stopping_patience": 2, "evaluations_per_epoch": 2}
+    _, plain = _trained(tmp_path / "plain", **stuck)
+    _, averaged = _trained(tmp_path / "averaged", average_last=0.5, **stuck)
+    looked = [[record["step"] for record in history if "validation_macro_f1" in record] for history in (plain, averaged)]
+    assert looked[0] == [4, 8, 12]
+    assert looked[1] == list(range(4, 37, 4)), "the first mean is of step 30"
+
+
 def test_without_patience_it_never_stops(tmp_path):
     _, history = _trained(tmp_path, epochs=3, learning_rate=1e-9, early_stopping_patience=0)
     assert history[-1]["step"] == 24

@@ -180,11 +180,14 @@ class Training:
             self.optimiser.rows.average(self.accelerator)
 
     def _evaluate(self) -> bool:
-        """Measure the weights as they would be kept, keep them if they are the best; False when patience is at its end."""
+        """Measure the weights as they would be kept, keep them if they are the best; False when patience is at its end.
+
+        Patience waits for the mean of weights, where there will be one: it has nothing to do with what comes before.
+        """
         self.optimiser.settle()
         with self.averaged.shown():
             found = self._measured()
-            self.best.offer(found["validation_macro_f1"])
+            self.best.offer(found["validation_macro_f1"], is_counted=not self.averaged.is_awaited)
         self._say(found)
         self.answer.train()
         return not self.params.early_stopping_patience or self.best.refused < self.params.early_stopping_patience
@@ -239,12 +242,12 @@ class _Best:
         self.weights = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
         self.path, self.score, self.refused = path, -math.inf, 0
 
-    def offer(self, score: float) -> None:
-        """Keep the weights if ``score`` is better than any before."""
+    def offer(self, score: float, *, is_counted: bool = True) -> None:
+        """Keep the weights if ``score`` is better than any before; ``is_counted``: patience counts those that are not."""
         from safetensors.torch import save_file
 
         if not score > self.score:
-            self.refused += 1
+            self.refused += is_counted
             return
         self.score, self.refused = score, 0
         self.path.parent.mkdir(parents=True, exist_ok=True)

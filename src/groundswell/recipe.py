@@ -67,6 +67,11 @@ class Averaged:
         self.count = 0
         self.mean: list = []
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether there will be a mean and is none yet."""
+        return self.start < self.steps and not self.mean
+
     def takes(self, step: int) -> bool:
         """Whether the weights after ``step`` of 1 … steps go into the mean."""
         return step > self.start and (self.steps - step) % AVERAGED_EVERY == 0
