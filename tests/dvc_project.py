@@ -97,6 +97,7 @@ def put_dataset(settings: Settings, splits: dict[str, list[dict]], *, topic: str
     summary = {name: {"rows": table.num_rows, "digest": rows_digest(table), "labels": {}, "provenances": {}} for name, table in tables.items()}
     windows = sorted({entry["window"] for entry in partitions.values()})
     manifest = {"topic": topic, "partitions": partitions, "windows": windows, "sources": {"replay": 1}, "splits": summary}
+    manifest["params"] = {"group_by": ["duplicates", "author", "source_id"]}
     write_json(manifest, folder / "manifest.json")
     return folder
 

@@ -11,8 +11,12 @@ from groundswell import baseline, tracking
 from groundswell.config import EvaluateParams
 from groundswell.errors import DatasetError, ModelError
 from groundswell.evaluate import evaluate
+from groundswell.examples import read_examples, read_manifest
+from groundswell.files import write_json
+from groundswell.lake import write_parquet
 from groundswell.metrics import SUMMARY
 from groundswell.schema import LABELS
+from groundswell.versions import directory_md5
 from groundswell.words import telling_words
 
 pytestmark = pytest.mark.slow
@@ -35,7 +39,7 @@ def _files(settings):
 
 def test_words_that_tell_a_class_are_its_own():
     texts, labels = tiny_rows(300, seed=2)
-    words = telling_words(texts, labels, 5)
+    words = telling_words(texts, labels, 5, groups=range(300))
     assert {word for word, _ in words["positive"]} <= {"great", "love", "wonderful", "best", "fun", "beautiful", "happy", "superb", "😀"}
     assert words["positive"][0][0] == "😀"
     assert all(pairs == sorted(pairs, key=lambda pair: -pair[1]) for pairs in words.values())
@@ -43,9 +47,9 @@ def test_words_that_tell_a_class_are_its_own():
 
 def test_rare_words_people_and_links_are_not_shown():
     texts = ["@user http secret great"] + ["@user http great"] * 5 + ["@user http awful"] * 5
-    shown = {word for pairs in telling_words(texts, np.array([2] * 6 + [0] * 5), 10).values() for word, _ in pairs}
+    shown = {word for pairs in telling_words(texts, np.array([2] * 6 + [0] * 5), 10, groups=range(11)).values() for word, _ in pairs}
     assert shown == {"great", "awful"}
-    assert telling_words(["one", "two"], np.array([0, 1]), 5) == {label: [] for label in LABELS}
+    assert telling_words(["one", "two"], np.array([0, 1]), 5, groups=range(2)) == {label: [] for label in LABELS}
 
 
 def test_without_a_model_it_says_what_to_do(tmp_path):
@@ -87,6 +91,24 @@ def test_what_dvc_keeps_is_the_same_each_time_and_numbers(evaluated):
 
 def _are_numbers(value):
     return all(map(_are_numbers, value.values())) if isinstance(value, dict) else isinstance(value, (int, float))
+
+
+@pytest.mark.slow
+def test_a_word_of_fewer_than_five_peoples_groups_is_in_no_file(tmp_path):
+    """All posts with "great" are of four authors, and nobody knows who wrote what where groups don't hold authors."""
+    settings = project_with_registry(tmp_path / "project")
+    folder = settings.dataset("games")
+    table = read_examples(folder, "test").table
+    rows = [row | {"group": f"author {at % 4}"} if "great" in row["text"] else row for at, row in enumerate(table.to_pylist())]
+    write_parquet(table.from_pylist(rows, table.schema), folder / "test.parquet")
+    register(settings, "good")
+    for group_by, shown in ((["duplicates", "author"], {"love", "awful"}), (["duplicates"], set())):
+        write_json(read_manifest(folder) | {"params": {"group_by": group_by}}, folder / "manifest.json")
+        trained = settings.model("games") / "train.json"
+        write_json(json.loads(trained.read_text()) | {"dataset_md5": directory_md5(folder)}, trained)
+        evaluate("games", settings=settings, params=PARAMS)
+        words = {line.split(",")[1] for line in (settings.root / "plots" / "games" / "words.csv").read_text().splitlines()[1:]}
+        assert shown <= words and "great" not in words and bool(words) == bool(shown)
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from groundswell import baseline as baselines
 from groundswell import plots, tracking
 from groundswell.config import EvaluateParams, Settings
 from groundswell.errors import DatasetError, ModelError
-from groundswell.examples import Examples, read_examples
+from groundswell.examples import Examples, read_examples, read_manifest
 from groundswell.files import replacing_folder, write_json
 from groundswell.metrics import SUMMARY, confusion, reliability, scores
 from groundswell.predictor import MODEL_FILES, Predictor
@@ -28,9 +28,9 @@ from groundswell.schema import LABELS
 from groundswell.slices import slices_of
 from groundswell.text import fingerprint
 from groundswell.versions import directory_md5
-from groundswell.words import telling_words
+from groundswell.words import words_shown
 
-_WORDS_SHOWN = 15
+_WORDS_SHOWN, _WORDS_IN_CLOUDS = 15, 60
 _TIMED_TEXTS = 300
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def evaluate(topic: str, *, settings: Settings, params: EvaluateParams) -> dict:
     found = _measured(rows, said, baselines.load(folder / baselines.FILE).predict(rows.texts), folder, params)
     metrics = {"run_id": trained["run_id"], **found}
     write_json(metrics, settings.root / "metrics" / topic / "evaluate.json")
-    _plot(rows, said, settings.root / "plots" / topic, params)
+    _plot(rows, said, read_manifest(settings.dataset(topic)), settings.root / "plots" / topic, params)
     latency = latency_of(predictor, rows.texts)
     report = {"stage": "evaluate", "topic": topic, "model_version": trained["model_version"], **metrics, "latency": latency}
     _log(settings, topic, trained, report)
@@ -123,11 +123,12 @@ def _named_bounds(found: dict) -> dict:
     return {**found, "intervals": bounds}
 
 
-def _plot(rows: Examples, said: np.ndarray, folder: Path, params: EvaluateParams) -> None:
+def _plot(rows: Examples, said: np.ndarray, manifest: dict, folder: Path, params: EvaluateParams) -> None:
     """The data that `dvc plots` draws and the pictures; one row a test row, a class a column, and no text but telling words."""
     chosen = said.argmax(axis=1)
     bins = reliability(rows.labels, said, params.calibration_bins)
-    words = telling_words(rows.texts, chosen, _WORDS_SHOWN)
+    found = words_shown(rows, chosen, _WORDS_IN_CLOUDS, manifest) or {label: [] for label in LABELS}
+    words = {label: found[label][:_WORDS_SHOWN] for label in LABELS}
     with replacing_folder(folder) as beside:
         _csv(
             beside / "confusion.csv", ["actual", "predicted"], [(LABELS[meant], LABELS[got]) for meant, got in zip(rows.labels, chosen, strict=True)]
@@ -137,7 +138,7 @@ def _plot(rows: Examples, said: np.ndarray, folder: Path, params: EvaluateParams
         plots.confusion_matrix(confusion(rows.labels, said), beside / "confusion_matrix.png")
         plots.reliability_diagram(bins, beside / "reliability.png")
         plots.top_words(words, beside / "top_words.png", title="Words that tell the posts of a class, as the model sorted them (z)")
-        plots.word_clouds(telling_words(rows.texts, chosen, 60), beside / "word_clouds.png", seed=params.seed)
+        plots.word_clouds(found, beside / "word_clouds.png", seed=params.seed)
 
 
 def _csv(path: Path, header: list[str], lines: list) -> None:

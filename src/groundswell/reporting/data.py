@@ -6,8 +6,9 @@ from collections import Counter
 
 from groundswell.reporting import charts, clouds
 from groundswell.reporting.blocks import NONE, Block, Listing, Missing, Paragraph, Picture, Section, Table, Tiles, count, listed, share, told
-from groundswell.reporting.facts import LEAST_GROUPS, Facts
+from groundswell.reporting.facts import Facts
 from groundswell.schema import LABELS
+from groundswell.words import LEAST_GROUPS
 
 _KEYS = {
     "exact": "the same text to the byte",
