@@ -1,4 +1,4 @@
-"""A report of `compare` with invented numbers, in the shape that the stage writes."""
+"""Reports of `compare` and `tune` with invented numbers, in the shape that the stages write."""
 
 from __future__ import annotations
 
@@ -61,3 +61,27 @@ def _unmeasured(name: str, status: str, why: str) -> dict:
 def _points(means) -> list[dict]:
     labels = (423, 1057, 2115, 4229)
     return [{"labels": n, "macro_f1": mean, "low": mean - 0.02, "high": mean + 0.02} for n, mean in zip(labels, means, strict=True)]
+
+
+def study(dataset_md5: str = "0" * 32, **changes) -> dict:
+    """A report of `tune`: the best of twenty trials led by 2 points, of which fresh seeds leave a half."""
+    today, best = ({"learning_rate": rate, "epochs": epochs, "schedule": how} for rate, epochs, how in ((1e-4, 3, "linear"), (1.7e-4, 4, "cosine")))
+    return {
+        "stage": "tune",
+        "row": {"name": "distilbert", "cleaning": "none", "features": "text", "model": "distilbert", "augmentation": "none", "options": {}},
+        "dataset_md5": dataset_md5,
+        "rows": {"validation": 700},
+        "trials": {"complete": 14, "pruned": 6, "failed": 0},
+        "space": {
+            "learning_rate": {"low": 2e-5, "high": 5e-4, "is_log": True, "is_whole": False},
+            "epochs": {"low": 2, "high": 4, "is_log": False, "is_whole": True},
+            "schedule": {"values": ["linear", "cosine"]},
+        },
+        "best": {"trial": 11, "macro_f1": 0.8312, "params": best, "seconds": 61.0},
+        "default": {"trial": 0, "macro_f1": 0.8112, "params": today, "seconds": 50.0},
+        "difference": {"estimate": 0.02, "low": 0.002, "high": 0.038},
+        "fresh_seeds": {"seeds": [11, 12, 13], "best": 0.8231, "default": 0.8131, "difference": {"estimate": 0.01, "low": -0.001, "high": 0.021}},
+        "says": "indistinguishable from today's values with fresh seeds",
+        "importance": {"learning_rate": 0.71, "epochs": 0.22, "schedule": 0.07},
+        **changes,
+    }

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from html import unescape
 
 import pytest
-from compared import comparison
+from compared import comparison, study
 from models import project_with_registry, register
 from test_reporting import Tables, markdown_tables
 
@@ -51,6 +51,7 @@ def reported(tmp_path_factory):
     settings = project_with_registry(tmp_path_factory.mktemp("report") / "project")
     measured, verdict = _champion(settings)
     write_json(comparison(dataset_md5=verdict["dataset_md5"]), settings.report("compare", "games"))
+    write_json(study(dataset_md5=verdict["dataset_md5"]), settings.report("tune", "games"))
     return settings, measured, verdict, report("games", settings=settings, now=NOW)
 
 
@@ -91,7 +92,8 @@ def test_page_and_markdown_have_the_same_tables_and_pictures(reported):
     beside = {path.name: path.read_bytes() for path in (folder / "games").iterdir()}
     assert inside == set(beside.values())
     assert set(found["pictures"]) == set(beside) == set(re.findall(r"\]\(games/([^)]+)\)", (folder / "games.md").read_text()))
-    assert {"confusion.svg", "reliability.svg", "pareto.svg", "learning_curves.svg", "top_words.svg", "words_positive.png"} <= set(beside)
+    drawn = {"confusion.svg", "reliability.svg", "pareto.svg", "learning_curves.svg", "importance.svg", "top_words.svg", "words_positive.png"}
+    assert drawn <= set(beside)
 
 
 def test_the_confusion_matrix_counts_the_test_rows(reported):
@@ -168,7 +170,7 @@ def test_a_topic_of_which_nothing_is_known_gets_its_report(tmp_path):
     found = report("films", settings=settings, now=NOW)
     assert found["run_id"] is None
     assert found["pictures"] == []
-    assert len(found["missing"]) == 5
+    assert len(found["missing"]) == 6
     assert "There is no data set of this topic." in (settings.root / "reports" / "report" / "films.html").read_text()
 
 

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from compared import comparison
+from compared import comparison, study
 from dvc_project import example, put_dataset
 
 from groundswell.config import Settings
@@ -59,6 +59,7 @@ EMPTY = Facts(
     verdict=NOTHING,
     last_verdict=NOTHING,
     compare=NOTHING,
+    tune=NOTHING,
     monitor=[],
     ledger=[],
 )
@@ -67,6 +68,7 @@ COMPARED = replace(
     manifest=Found(MANIFEST, "MLflow run 0123abcd, dataset/manifest.json"),
     dataset_md5="0" * 32,
     compare=Found(comparison(), "reports/compare/games.json"),
+    tune=Found(study(), "reports/tune/games.json"),
 )
 
 
@@ -116,7 +118,7 @@ def sentences(report):
 def test_the_three_renderings_hold_the_same_tables():
     report = written(COMPARED, now=NOW)
     meant = cells(report.blocks(Table))
-    assert len(meant) == 7
+    assert len(meant) == 9
     assert Tables(page(report)).tables == meant
     in_markdown = markdown_tables(markdown(report, "games"))
     assert [table for table in in_markdown if table in meant] == meant  # the numbers that stand out are tables there too
@@ -146,7 +148,7 @@ def test_pages_reach_for_nothing_outside():
 def test_without_anything_it_is_a_report_of_what_is_missing():
     report = written(EMPTY, now=NOW)
     missing = report.blocks(Missing)
-    assert len(missing) == 5
+    assert len(missing) == 6
     assert all(one.remedy.startswith("groundswell ") for one in missing)
     assert "No model of this topic is registered." in report.abstract
     assert "There is no data set of this topic yet." in report.abstract[0]
@@ -189,6 +191,37 @@ def test_a_comparison_on_other_rows_says_so():
     assert "don't hold them together" not in sentences(written(COMPARED, now=NOW))
 
 
+def test_the_best_of_many_trials_is_told_with_what_fresh_seeds_leave_of_it():
+    report = written(COMPARED, now=NOW)
+    told = sentences(report)
+    assert "Optuna tried 20 sets of values of distilbert (distilbert on text), today's first: 14 to the end, 6 pruned and 0 failed." in told
+    assert "the best of 20 trials: indistinguishable from today's values with fresh seeds." in " ".join(report.abstract)
+    assert "0.010 of the +0.020 by which it led was luck with the seed; its own macro-F1 went from 0.831 to 0.823" in told
+    [against] = [table for table in report.blocks(Table) if "today's" in table.headings and "difference" in table.headings]
+    assert against.rows[1] == ("learnt anew with seeds 11, 12 and 13", "0.823", "0.813", "+0.010", "-0.001 to +0.021")
+    [values] = [table for table in report.blocks(Table) if "hyperparameter" in table.headings]
+    assert values.rows[0] == ("learning rate", "2e-05 to 0.0005, by order of magnitude", "0.0001", "0.00017", "71%")
+    assert "importance.svg" in {picture.name for picture in report.blocks(Picture)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said", "tables"),
+    [
+        ({"fresh_seeds": None, "says": "not confirmed"}, "No fresh seed was tried, so nobody knows by how much.", 2),
+        ({"difference": None, "fresh_seeds": None, "says": "today's values are the best that was tried"}, "the best that was tried.", 1),
+        ({"best": None, "default": None, "difference": None, "fresh_seeds": None, "importance": {}, "says": "nothing to compare"}, "compare.", 0),
+        ({"dataset_md5": "1" * 32}, f"This study is of the data set {'1' * 32}, not of the one told of above", 2),
+        ({"fresh_seeds": study()["fresh_seeds"] | {"difference": study()["difference"]}}, "its lead of +0.020 did not shrink", 2),
+    ],
+)
+def test_a_study_says_no_more_than_it_knows(changes, said, tables):
+    report = written(replace(COMPARED, tune=Found(study(**changes), "reports/tune/games.json")), now=NOW)
+    [section] = [section for section in report.sections if section.name == "Tuning"]
+    assert said in sentences(report)
+    assert sum(isinstance(block, Table) for block in section.blocks) == tables
+    page(report), markdown(report, "games"), slides(report)
+
+
 @pytest.mark.parametrize(
     ("low", "high", "said"),
     [(0.01, 0.05, "That it is better is shown"), (-0.01, 0.05, "That is indistinguishable from none"), (-0.05, -0.01, "It is worse than that")],
@@ -218,7 +251,7 @@ def test_a_scale_holds_its_values(values):
 def test_a_word_of_few_groups_is_not_shown_however_many_posts_it_has():
     texts = ["great kwyjibo"] * 9 + ["great plugh"] * 9 + ["awful"] * 9
     groups = [f"g{number}" for number in range(9)] + ["one"] * 5 + ["two", "three", "four", "one"] + list("abcdefghi")
-    shown = telling_words(texts, np.repeat([2, 2, 0], 9), 9, groups=groups, least=5)
+    shown = telling_words(texts, np.repeat([2, 2, 0], 9), 9, groups=groups)
     assert {word for word, _ in shown["positive"]} == {"great", "kwyjibo"}
 
 
@@ -239,7 +272,7 @@ def test_words_come_of_the_subjects_rows_and_of_many_authors_only(tmp_path):
 
 @pytest.mark.slow
 def test_words_are_shown_by_class_with_a_cloud_each():
-    words = telling_words(["great day"] * 9 + ["awful day"] * 9 + ["a day"] * 9, np.repeat([2, 0, 1], 9), 9)
+    words = telling_words(["great day"] * 9 + ["awful day"] * 9 + ["a day"] * 9, np.repeat([2, 0, 1], 9), 9, groups=range(27))
     report = written(replace(COMPARED, words=Found(words, "dataset/games/train.parquet")), now=NOW)
     assert {"top_words.svg", "words_negative.png", "words_positive.png"} <= {picture.name for picture in report.blocks(Picture)}
     assert ["positive", "great"] in Tables(page(report)).tables[2] + Tables(page(report)).tables[3]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from groundswell.reporting import comparison, drift
+from groundswell.reporting import comparison, drift, tuning
 from groundswell.reporting.blocks import count, interval, listed, score, told
 from groundswell.reporting.data import rows_by_source
 from groundswell.reporting.facts import Facts
@@ -25,6 +25,8 @@ def _sentences(facts: Facts, missing: int) -> Iterator[str]:
         verdict = facts.last_verdict.value
         yield f"The last challenger, version {verdict['challenger_version']}, was judged {verdict['verdict']}."
     yield " ".join(comparison.findings(facts.compare.value)) if facts.compare else "The approaches of the field were not compared on this topic."
+    if facts.tune:
+        yield tuning.finding(facts.tune.value)
     yield drift.summary(facts) if facts.monitor else "No window was monitored for drift."
     if missing:
         yield f"{told(missing, 'thing')} that this report would hold could not be told; the limits say what."

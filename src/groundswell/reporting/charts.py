@@ -98,6 +98,19 @@ def words(found: dict[str, Sequence[tuple[str, float]]], shown: int) -> bytes:
     return _svg(width, 48 + 23 * shown, "the words that tell each class's posts from the others', by z", drawn)
 
 
+def shares(found: Sequence[tuple[str, float]]) -> bytes:
+    """A bar for each (name, share of 1), from top to bottom in their order."""
+    left, width = 210, 440
+    most = max((share for _, share in found), default=1) or 1
+    drawn = []
+    for number, (name, share) in enumerate(found):
+        y = 24 + 26 * number
+        drawn.append(f'<text class="end" x="{left - 14}" y="{y + 4}">{escape(name)}</text>')
+        drawn.append(f'<rect class="bar" x="{left}" y="{y - 8}" width="{width * share / most:.1f}" height="16" rx="2" opacity=".85"/>')
+        drawn.append(f'<text class="soft" x="{left + 8 + width * share / most:.1f}" y="{y + 4}">{share:.0%}</text>')
+    return _svg(760, 26 * len(found) + 22, "shares, a bar each", drawn)
+
+
 class _Scale:
     """From numbers to places: the range of ``values`` with some room, between ``start`` and ``end``."""
 

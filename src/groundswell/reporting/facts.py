@@ -1,7 +1,7 @@
 """Everything that a report tells, gathered from where it lies, each with the name of that place.
 
-Reads the registry, the subject's MLflow run, the ledger, the reports of prepare, validate, judge, compare and monitor, and (for words)
-the training rows of the data set. The subject is the champion; without one, the challenger. Writes nothing. What is not there is None,
+Reads the registry, the subject's MLflow run, the ledger, the reports of prepare, validate, judge, compare, tune and monitor, and (for
+words) the training rows of the data set. The subject is the champion; without one, the challenger. Writes nothing. What is not there is None,
 what can't be asked is an error (`RegistryError`), and what can't be read names its file (`DatasetError`).
 """
 
@@ -20,10 +20,8 @@ from groundswell.examples import SPLITS, read_examples
 from groundswell.ledger import Entry, Ledger
 from groundswell.tracking import CHALLENGER, CHAMPION, ModelVersion
 from groundswell.versions import directory_md5
-from groundswell.words import telling_words
+from groundswell.words import words_shown
 
-LEAST_GROUPS = 5
-"""A word is shown when so many groups of authors wrote it: fewer would say more about them than about a class."""
 _WORDS = 60
 _WINDOWS = 14
 """Monitored windows that are told of, the latest."""
@@ -64,6 +62,7 @@ class Facts:
     verdict: Found
     last_verdict: Found
     compare: Found
+    tune: Found
     monitor: list[Found]
     ledger: list[Entry]
     versions: list[ModelVersion] = field(default_factory=list)
@@ -114,6 +113,7 @@ def gather(topic: str, *, settings: Settings) -> Facts:
         verdict=of_run.json("judge/verdict.json"),
         last_verdict=last if last and (subject is None or last.value["run_id"] != subject.run_id) else Found(None, last.source),
         compare=_file(settings, settings.report("compare", topic)),
+        tune=_file(settings, settings.report("tune", topic)),
         monitor=_monitored(settings, topic),
         ledger=Ledger(settings, topic).entries(),
         versions=tracking.versions(settings, topic),
@@ -181,8 +181,7 @@ def _words(settings: Settings, topic: str, manifest: dict, *, is_here: bool) -> 
     """The words that tell a class's training rows; None where the folder holds another data set, or groups don't hold authors together."""
     folder = settings.dataset(topic)
     source = f"{folder.relative_to(settings.root).as_posix()}/train.parquet"
-    if not is_here or "author" not in manifest.get("params", {}).get("group_by", ()):
+    if not is_here:
         return Found(None, source)
     rows = read_examples(folder, "train")
-    groups = rows.table["group"].to_pylist()
-    return Found(telling_words(rows.texts, rows.labels, _WORDS, groups=groups, least=LEAST_GROUPS), source)
+    return Found(words_shown(rows, rows.labels, _WORDS, manifest), source)

@@ -63,3 +63,5 @@ def _of_tests(facts: Facts) -> Iterator[str]:
         left = sum(row["status"] != "done" for row in facts.compare.value["rows"])
         yield f"The comparison is of the declared rows only, each with its own defaults; {count(left)} of them have no result."
         yield "The best was chosen on the very rows that it is measured on: its own number is a little too good."
+    if facts.tune:
+        yield "Tuned values were chosen on validation rows, by which training also stops: what is left of their lead on other rows, the judge says."

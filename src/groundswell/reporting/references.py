@@ -68,6 +68,15 @@ _REFERENCES = (
     ),
     ("near duplicates", "Broder", "1997", "On the resemblance and containment of documents", "Compression and Complexity of Sequences"),
     ("drift of shares", "Lin", "1991", "Divergence measures based on the Shannon entropy", "IEEE Transactions on Information Theory 37(1)"),
+    ("tuning", "Akiba, Sano, Yanase, Ohta, Koyama", "2019", "Optuna: A Next-generation Hyperparameter Optimization Framework", "KDD"),
+    ("what is tried next", "Bergstra, Bardenet, Bengio, Kégl", "2011", "Algorithms for Hyper-Parameter Optimization", "NeurIPS"),
+    (
+        "importance of hyperparameters",
+        "Watanabe, Bansal, Hutter",
+        "2023",
+        "PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in Arbitrary Subspaces",
+        "IJCAI",
+    ),
     ("model cards", "Mitchell and others", "2019", "Model Cards for Model Reporting", "FAT*"),
 )
 

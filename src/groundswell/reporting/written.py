@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from groundswell.reporting import champion, comparison, data, drift, limits, method, references
+from groundswell.reporting import champion, comparison, data, drift, limits, method, references, tuning
 from groundswell.reporting.abstract import abstract
 from groundswell.reporting.blocks import Missing, Report
 from groundswell.reporting.facts import Facts
@@ -12,7 +12,7 @@ from groundswell.reporting.facts import Facts
 
 def written(facts: Facts, *, now: datetime) -> Report:
     """The `Report` on ``facts``, as of ``now``."""
-    told = [part.section(facts) for part in (data, method, comparison, champion, drift)]
+    told = [part.section(facts) for part in (data, method, comparison, tuning, champion, drift)]
     missing = [block for section in told for block in section.blocks if isinstance(block, Missing)]
     return Report(
         title=f"Sentiment of posts about {facts.topic}",
