@@ -1,9 +1,10 @@
 """Erase: an author's rows, or single posts, out of everything that was made of them.
 
 In this order: what only the texts tell, as long as the lake has them (serving's corrections and caches, reports); tombstones, from which on
-nothing comes back; the lake's four layers, data sets, the registry (models are tagged, not taken away), DVC's cache and remote by md5;
-seals again; at last every byte under home. Writes a receipt under ``rights/receipts/``. Run again it finishes what a killed run began, and
-changes nothing after that. Refuses an unknown source, and ends with `ErasureError` where a trace stays that is not its to remove.
+nothing comes back; MLflow's artifacts; the lake's four layers, data sets, the registry (models are tagged, not taken away), DVC's cache and
+remote by md5; seals again; at last every byte under home. Writes a receipt under ``rights/receipts/``. Run again it finishes what a killed
+run began, and changes nothing after that. Refuses an unknown source, and ends with `ErasureError` where a trace stays that is not its to
+remove.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from groundswell import tombstones
 from groundswell.config import Settings
-from groundswell.erasure import datasets, models, objects, receipts, serving
+from groundswell.erasure import artifacts, datasets, models, objects, receipts, serving
 from groundswell.erasure import lake as layers
 from groundswell.erasure.subjects import Subject, Targets, digest_of
 from groundswell.erasure.sweep import REMADE, half_written, is_remade, needles_of, sweep
@@ -103,6 +104,7 @@ class _Job:
         stores["serving"] = {topic: serving.forget(topic, texts.get(topic, ()), settings=self.settings) for topic in self.receipt["topics"]}
         stores["files"] = {"removed": self._remove_remade(needles)}
         stores["tombstones"] = {"added": self._bury()}
+        stores["artifacts"] = self._clean_artifacts(needles)  # a server may be down: by now nothing comes back, and the lake still has the texts
         changed = self._clean_lake()
         stores["tombstones"]["added"] += self._bury()  # of posts that came while this was at work
         stones = Tombstones(self.settings)
@@ -117,6 +119,10 @@ class _Job:
             authors = [subject.native for subject in self.subjects if (subject.kind, subject.source) == ("author", source)]
             added += tombstones.add(self.settings, source, authors=authors, post_ids=sorted(self.targets.posts.get(source, ())))
         return added
+
+    def _clean_artifacts(self, needles: list[bytes]) -> dict[str, dict]:
+        topics = self.receipt["topics"] if models.has_registry(self.settings) else []
+        return {topic: artifacts.clean(topic, needles, settings=self.settings) for topic in topics}
 
     def _clean_lake(self) -> dict:
         changed = layers.clean(self.lake, self.targets, self.sources, Tombstones(self.settings))
@@ -134,12 +140,15 @@ class _Job:
         """The receipt as it stays; `ErasureError` when something was left."""
         for earlier in self.before:
             receipts.write({**earlier, "state": "finished by another run", "finished_by": self.receipt["receipt"]}, self.settings)
-        left = self.receipt["stores"]["files"]["left"]
+        stores = self.receipt["stores"]
+        among = [f"{topic}/{path}" for topic, one in stores["artifacts"].items() for path in one["left"]]
+        left = [*stores["files"]["left"], *among]
         self.receipt["state"] = "incomplete" if left else "done"
         receipts.write(self.receipt, self.settings)
         if left:
+            where = f"under {self.settings.home}{' and in MLflow' if among else ''}"
             raise ErasureError(
-                f"{len(left)} files under {self.settings.home} still hold traces, {left[0]} for one: they are nobody's that a stage makes again; "
+                f"{len(left)} files {where} still hold traces, {left[0]} for one: they are nobody's that a stage makes again; "
                 f"remove or clean them by hand (all of them are in the receipt {self.receipt['receipt']}), then run the same command again"
             )
         return self.receipt

@@ -61,11 +61,17 @@ class Server:
                 os.killpg(self.process.pid, signal.SIGKILL)
 
 
-def start_mlflow(folder: Path, port: int | None = None, hosts: tuple[str, ...] = ()) -> Server:
-    """``hosts``: what it may be called besides its own address."""
+def start_mlflow(folder: Path, port: int | None = None, hosts: tuple[str, ...] = (), artifacts: str = "", **settings: str) -> Server:
+    """``hosts``: what it may be called besides its own address; ``artifacts``: where it keeps them, else in ``folder``."""
     port = port or free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}", "--artifacts-destination", str(folder / "artifacts"), "--serve-artifacts"]
+    command += [
+        "--backend-store-uri",
+        f"sqlite:///{folder / 'mlflow.db'}",
+        "--artifacts-destination",
+        artifacts or str(folder / "artifacts"),
+        "--serve-artifacts",
+    ]
     environment = {
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join([f"127.0.0.1:{port}", *hosts]),
@@ -74,7 +80,7 @@ def start_mlflow(folder: Path, port: int | None = None, hosts: tuple[str, ...] =
         "MLFLOW_WEBHOOK_CACHE_TTL": "1",  # a minute by default: a webhook made after the first alias would be heard of too late
         "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": "RkZGRkZGRkZGRkZGRkZGRkZGRkZGRkZGRkZGRkZGRkY=",
     }
-    return Server(command, environment, folder / "mlflow.log", port, "/health")
+    return Server(command, environment | settings, folder / "mlflow.log", port, "/health")
 
 
 def start_serving(folder: Path, mlflow_url: str, port: int | None = None, **settings: str) -> Server:
