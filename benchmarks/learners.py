@@ -37,7 +37,7 @@ With 400 rows the choice is mostly luck: their macro-F1 moves by 2.5 points by i
 """
 MEASURES = ("macro_recall", "macro_f1", "accuracy")
 SAMPLES = 2000
-_CODE = ("finetune.py", "forward.py", "objective.py", "recipe.py", "batches.py", "optimiser.py", "encoder.py", "emoji.py", "quantise.py", "text.py")
+CODE = ("finetune.py", "forward.py", "objective.py", "recipe.py", "batches.py", "optimiser.py", "encoder.py", "emoji.py", "quantise.py", "text.py")
 _LINEAR_CODE = tuple(f"approaches/{name}.py" for name in ("classical", "features", "cleaning", "lexicon", "near_words", "options"))
 _TEACHERS_CODE = (*_LINEAR_CODE, "approaches/teachers.py", "folds.py")
 
@@ -57,8 +57,8 @@ def network(learn: Labelled, texts: Sequence[str], params: TrainParams, precisio
     Of ``learn`` whole groups are held out to stop by (`STOP_SHARE`).
     """
     asked = Labelled(list(texts), np.zeros(len(texts), dtype=int), [""] * len(texts))
-    code = _CODE + _TEACHERS_CODE if params.distillation else _CODE
-    told = f"{digest(learn, asked)} {params.model_dump_json(exclude_defaults=True)} {sorted(precisions)} {_code(code)}"
+    code = CODE + _TEACHERS_CODE if params.distillation else CODE
+    told = f"{digest(learn, asked)} {params.model_dump_json(exclude_defaults=True)} {sorted(precisions)} {code_of(code)}"
     return kept(f"network-{hashlib.sha256(told.encode()).hexdigest()[:16]}", lambda: _network(learn, texts, params, precisions))
 
 
@@ -77,7 +77,7 @@ def linear_rows(learn: Labelled, texts: Sequence[str]) -> dict[str, np.ndarray]:
     asked = Labelled(list(texts), np.zeros(len(texts), dtype=int), [""] * len(texts))
     found = {"baseline": baseline(learn, texts)}
     for row in rows:
-        told = f"{digest(learn, asked)} {row.model_dump_json()} {_code(_LINEAR_CODE)}"
+        told = f"{digest(learn, asked)} {row.model_dump_json()} {code_of(_LINEAR_CODE)}"
         name = f"{row.name}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
         found[row.name] = kept(name, lambda row=row: {"said": _linear(row, learn, texts)})["said"]
     return found
@@ -204,7 +204,7 @@ def answers(model, tokenizer, texts: Sequence[str], params: TrainParams, precisi
     return found
 
 
-def _code(names: Sequence[str]) -> str:
+def code_of(names: Sequence[str]) -> str:
     """The sha256 of the modules that a training goes through."""
     files = [PROJECT / "src" / "groundswell" / name for name in names]
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:16]

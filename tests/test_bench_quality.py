@@ -12,7 +12,7 @@ from tiny import tiny_base, tiny_rows
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import learners  # noqa: E402 - by the name that the benchmarks import it by: one module, not two
 
-from benchmarks import corpora, domains, emoji, finance, games, recipes, tweeteval  # noqa: E402
+from benchmarks import corpora, domains, emoji, finance, games, recipes, tweeteval, warm_start  # noqa: E402
 from groundswell.approaches import Labelled  # noqa: E402
 from groundswell.config import TrainParams  # noqa: E402
 from groundswell.errors import CorpusError  # noqa: E402
@@ -189,11 +189,12 @@ def test_the_benchmarks_run_on_invented_rows(tmp_path, monkeypatch):
     for module in (tweeteval, games, finance, domains):
         monkeypatch.setattr(module, "shipped", lambda: quick)
     monkeypatch.setattr(recipes, "PLAIN", quick)
+    monkeypatch.setattr(warm_start, "PLAIN", quick)
     monkeypatch.setattr(learners, "KEPT", tmp_path / "kept")
     monkeypatch.setattr(learners, "SAMPLES", 50)
     monkeypatch.setattr(learners, "RESULTS", tmp_path / "results")
     written = {}
-    for module in (tweeteval, games, finance, recipes):
+    for module in (tweeteval, games, finance, recipes, warm_start):
         monkeypatch.setattr(module, "finish", lambda name, measures, also: written.update({name: json.loads(json.dumps(also))}) or 0)
     parts = {split: tiny_rows(count, seed) for split, count, seed in (("train", 150, 1), ("val", 60, 2))}
     tweets = folder(tmp_path / "sentiment", **parts)
@@ -210,7 +211,12 @@ def test_the_benchmarks_run_on_invented_rows(tmp_path, monkeypatch):
     assert written["finance"]["levels"][">= 50 %"]["table"]["network"]["accuracy"]["mean"] > 0.3
     assert recipes.main(recipes.parsed([str(tweets), "--rows", "90", "--judged", "9000", "--only", "plain,adjusted", "--threads", "1"])) == 0
     assert [line["name"] for line in written["recipes"]["recipes"]] == ["plain", "plain, shares out", "adjusted"]
-    for name in ("tweeteval", "games", "finance", "recipes"):
+    assert warm_start.main(warm_start.parsed([str(tweets), "--rows", "90", "--judged", "9000", "--seeds", "2", "--threads", "1"])) == 0
+    champion, base, warm, short = written["warm_start"]["trainings"]
+    assert (champion["seeds"], "against_base" in base, base["times_faster"]) == (2, False, 1.0)
+    assert warm["times_faster"] > 1 and set(warm["against_base"]) == {"macro_recall", "macro_f1"}
+    assert warm["macro_f1"]["by_seed"] != short["macro_f1"]["by_seed"], "it did not begin with the champion"
+    for name in ("tweeteval", "games", "finance", "recipes", "warm_start"):
         lines = (tmp_path / "results" / f"{name}.md").read_text().splitlines()
         tables = [line.count("|") for line in lines if line.startswith("|")]
         assert len(tables) > 3 and lines[0].startswith("# "), name

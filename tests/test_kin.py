@@ -13,7 +13,8 @@ from groundswell.tombstones import Tombstones
 
 
 def kin_lines(*lines: tuple[str, int, bool]) -> pa.Table:
-    rows = [{"row_id": row_id, "source": "steam", "post_id": row_id, "key": key, "is_test": is_test} for row_id, key, is_test in lines]
+    columns = ("row_id", "source", "post_id", "key", "is_test", "is_validation")
+    rows = [dict(zip(columns, (row_id, "steam", row_id, key, is_test, False), strict=True)) for row_id, key, is_test in lines]
     return pa.Table.from_pylist(rows, KIN)
 
 
@@ -36,13 +37,26 @@ def test_rows_that_no_split_took_are_kin_and_what_has_nothing_to_do_with_test_is
     assert kin_table(rows, ["train"] * 6, keyings).num_rows == 0 and kin_of(row_hashes(["steam/games/a"]), kin_table([], [], {})) == set()
 
 
+def test_validation_rows_have_kin_of_their_own():
+    rows = [SimpleNamespace(row_id=f"steam/games/{name}", source="steam", post_id=name) for name in "abcdef"]
+    split = [None, "validation", "train", "train", None, "test"]
+    kin = kin_table(rows, split, {"author": ["otter", "otter", "heron", "heron", "lynx", "lynx"]})
+    assert [(row["post_id"], row["is_validation"], row["is_test"]) for row in kin.to_pylist()] == [
+        ("a", False, False),
+        ("b", True, False),
+        ("e", False, False),
+        ("f", False, True),
+    ]
+    learnt = row_hashes([f"steam/games/{name}" for name in "ae"])
+    assert kin_of(learnt, kin, "validation") == {"steam/games/b"} and kin_of(learnt, kin) == {"steam/games/f"}
+
+
 def test_what_was_erased_is_no_kin_any_more(tmp_path):
     settings = make_project(tmp_path / "project", is_git=False).model_copy(update={"pseudonym_key": "a-key-that-only-the-tests-know"})
     rows = [example(number, f"text {number}", number % 3) for number in range(9)]
     folder = put_dataset(settings, {"train": rows[:3], "validation": rows[3:6], "test": rows[6:]})
-    lines = [
-        {"row_id": f"replay/games/{name}", "source": "replay", "post_id": name, "key": 0, "is_test": name == "6"} for name in ("6", "left", "out")
-    ]
+    facts = {"source": "replay", "key": 0, "is_validation": False}
+    lines = [{"row_id": f"replay/games/{name}", "post_id": name, "is_test": name == "6", **facts} for name in ("6", "left", "out")]
     pq.write_table(pa.Table.from_pylist(lines, KIN), folder / "kin.parquet")
     tombstones.add(settings, "replay", post_ids=["left"])
     assert datasets.clean(folder, {}, Tombstones(settings)) == {"train": 0, "validation": 0, "test": 0}

@@ -402,7 +402,8 @@ def judges_nothing_trained_on(module, folder: Path) -> None:
     np.save(folder / "export" / "trained_on.npy", np.array([fingerprint(rows[0]["text"])], dtype=np.uint64))
     np.save(folder / "export" / "trained_rows.npy", row_hashes([rows[1]["row_id"], "another row of 2's author"]))
     kin = [(rows[2]["row_id"], 1, True), ("another row of 2's author", 1, False), (rows[3]["row_id"], 2, True), ("never read", 2, False)]
-    lines = [{"row_id": row_id, "source": "steam", "post_id": row_id, "key": key, "is_test": is_test} for row_id, key, is_test in kin]
+    same = {"source": "steam", "is_validation": False}
+    lines = [{"row_id": row_id, "post_id": row_id, "key": key, "is_test": is_test, **same} for row_id, key, is_test in kin]
     pq.write_table(pa.Table.from_pylist(lines, KIN), folder / "kin.parquet")
     rows_of_test = Examples(table["text"].to_pylist(), table["label"].to_numpy(), table)
     left, excluded = module.fair(rows_of_test, folder, module.Contender(None, folder / "export"), None)

@@ -170,8 +170,9 @@ def test_no_copy_and_no_author_on_two_sides_and_the_leak_is_told(tmp_path):
     lost = report["left_out_of_splits"]
     kin = pq.read_table(tmp_path / "var/dataset/games/kin.parquet").to_pylist()
     assert {row["row_id"] for row in kin if row["is_test"]} <= {row["row_id"] for row in splits["test"]}
-    others = {row["row_id"] for row in kin if not row["is_test"]}
-    assert others and not others & {row["row_id"] for rows in splits.values() for row in rows}, "what is akin to test is in no split"
+    assert {row["row_id"] for row in kin if row["is_validation"]} <= {row["row_id"] for row in splits["validation"]}
+    others = {row["row_id"] for row in kin if not row["is_test"] and not row["is_validation"]}
+    assert others and not others & {row["row_id"] for rows in splits.values() for row in rows}, "what is akin to what judges is in no split"
     assert sum(lost["duplicates_in_two_periods"].values()) >= 10 and sum(lost["author_in_two_periods"].values()) >= 5
     assert sum(report["rows"].values()) + sum(sum(counts.values()) for counts in lost.values()) == 150
     assert json.loads((tmp_path / "var/dataset/games/leaks.json").read_text()) == report["leaks"]

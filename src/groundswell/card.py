@@ -27,7 +27,20 @@ def _origin(report: dict, params) -> str:
     return (
         f"A DistilBERT classifier, fine-tuned from {base}: at most {params.epochs:g} epochs, learning rate {params.learning_rate:g}, batches of "
         f"{params.batch_size}, {params.max_length} word pieces, class weights {params.class_weights}, seed {params.seed}{_recipe(params)}. Data set "
-        f"`{report['dataset_md5']}` (DVC). The run, and with it the commit of the code, is named in config.json."
+        f"`{report['dataset_md5']}` (DVC). The run, and with it the commit of the code, is named in config.json.{_warm_start(report['warm_start'])}"
+    )
+
+
+def _warm_start(facts: dict | None) -> str:
+    """With whose weights it began, or why not with the champion's."""
+    if facts is None:
+        return ""
+    if "refused" in facts:
+        return f" It was not begun with a champion's weights: {facts['refused']}."
+    return (
+        f" Its training was begun with the weights of version {facts['from_version']}, trained on data set `{facts['dataset_md5']}`: warm start "
+        f"{facts['in_a_row']} in a row. What that version had learnt, this one has learnt too; {facts['validation_rows_left_out']} validation rows "
+        "that it had met are left out of what follows."
     )
 
 

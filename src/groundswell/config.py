@@ -162,6 +162,9 @@ class TrainParams(Section):
     teachers: list[str] = Field(["words-chars-lexicon-logistic"], min_length=1)  # rows of docs/stages/compare.md, by name
     teacher_folds: int = Field(5, ge=2)  # what a teacher says of a row, it says without having learnt from its group
     average_last: Share = 0.0  # the weights kept are the mean over this share of the steps, the last ones
+    warm_start: Literal["none", "champion"] = "none"  # champion: begins with its weights, where they have learnt nothing that judges
+    warm_start_epochs: float = Field(1, gt=0)  # passes over the rows after a warm start, instead of epochs
+    warm_starts: int = Field(6, ge=1, le=50)  # in a row: then a training begins with the base again
     bf16: Literal["auto", "on", "off"] = "auto"
     compile: Literal["auto", "on", "off"] = "auto"  # torch.compile of the network; auto: on a GPU
     threads: int = Field(0, ge=0)  # 0: as many as there are cores

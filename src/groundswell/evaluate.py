@@ -22,6 +22,7 @@ from groundswell.config import EvaluateParams, Settings
 from groundswell.errors import DatasetError, ModelError
 from groundswell.examples import Examples, read_examples, read_manifest
 from groundswell.files import replacing_folder, write_json
+from groundswell.learnt import ANCESTORS, TEXTS, met_rows
 from groundswell.metrics import SUMMARY, confusion, reliability, scores
 from groundswell.predictor import MODEL_FILES, Predictor
 from groundswell.schema import LABELS
@@ -44,11 +45,11 @@ def evaluate(topic: str, *, settings: Settings, params: EvaluateParams) -> dict:
     """
     folder = settings.model(topic)
     trained = _trained(settings, topic)
-    rows = read_examples(settings.dataset(topic), "test")
     predictor = Predictor.load(folder / "export")
+    rows, left_out = _fair(read_examples(settings.dataset(topic), "test"), settings.dataset(topic), folder / "export", predictor.config)
     said = predictor.predict(rows.texts)
     found = _measured(rows, said, baselines.load(folder / baselines.FILE).predict(rows.texts), folder, params)
-    metrics = {"run_id": trained["run_id"], **found}
+    metrics = {"run_id": trained["run_id"], "rows_met_by_ancestors": left_out, **found}
     write_json(metrics, settings.root / "metrics" / topic / "evaluate.json")
     _plot(rows, said, read_manifest(settings.dataset(topic)), settings.root / "plots" / topic, params)
     latency = latency_of(predictor, rows.texts)
@@ -56,6 +57,14 @@ def evaluate(topic: str, *, settings: Settings, params: EvaluateParams) -> dict:
     _log(settings, topic, trained, report)
     write_json(report, settings.report("evaluate", topic))
     return report
+
+
+def _fair(rows: Examples, dataset: Path, export: Path, config: dict) -> tuple[Examples, int]:
+    """The test rows, and how many were left out: those that a model which this one began with has met, by text or by kin."""
+    if not config.get(ANCESTORS):
+        return rows, 0
+    met = met_rows(export, rows, dataset, "test")
+    return rows.part(~met), int(met.sum())
 
 
 def latency_of(predictor: Predictor, texts: Sequence[str]) -> dict[str, float]:
@@ -92,7 +101,7 @@ def _measured(rows: Examples, said: np.ndarray, floor: np.ndarray, folder: Path,
     """Everything that a second run finds again: scores of model and baseline, slices, what the model has seen, sizes."""
     how = {"bins": params.calibration_bins, "samples": params.bootstrap_samples, "seed": params.seed}
     log.info("evaluate: %d test rows, %d resamples", len(rows), params.bootstrap_samples)
-    seen = np.load(folder / "export" / "trained_on.npy", allow_pickle=False)
+    seen = np.load(folder / "export" / TEXTS, allow_pickle=False)
     return {
         "model": _named_bounds(scores(rows.labels, said, **how)),
         "baseline": _named_bounds(scores(rows.labels, floor, **how)),

@@ -30,6 +30,10 @@ class Examples:
     def __len__(self) -> int:
         return len(self.texts)
 
+    def part(self, keep: np.ndarray) -> Examples:
+        """The rows where ``keep``, bool (n,), is true."""
+        return Examples([text for text, kept in zip(self.texts, keep, strict=True) if kept], self.labels[keep], self.table.filter(pa.array(keep)))
+
 
 def read_examples(folder: Path, split: str) -> Examples:
     """The rows of ``split`` in the data set at ``folder``; `DatasetError` when they are not there, broken, or none."""

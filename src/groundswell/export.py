@@ -18,6 +18,7 @@ from groundswell.errors import ModelError
 from groundswell.files import sha256_of, write_json
 from groundswell.kin import row_hashes
 from groundswell.lake import write_parquet
+from groundswell.learnt import ROWS, TEXTS, united
 from groundswell.predictor import MANIFEST, MODEL_FILES, Predictor, softmax
 from groundswell.text import fingerprint, normalise
 
@@ -54,12 +55,14 @@ def export(
     train_texts: Sequence[str],
     train_rows: Sequence[str],
     bounds: dict[str, float],
+    parent: Path | None = None,
 ) -> dict:
     """Write the export of ``model`` to ``folder`` (there, empty), but for card and manifest (`finish`).
 
     ``config`` is config.json without its temperature, ``validation`` texts and class numbers, ``train_rows`` the row ids of the training
-    texts, ``bounds`` the smallest label agreement with the network before it: ``{"fp32": share, "int8": share}``. Returns
-    ``{"temperature", "agreement"}``; `ModelError` when the networks disagree more than that.
+    texts, ``bounds`` the smallest label agreement with the network before it: ``{"fp32": share, "int8": share}``, ``parent`` the export whose
+    weights the training began with: what that had learnt, this has learnt too. Returns ``{"temperature", "agreement"}``; `ModelError` when
+    the networks disagree more than that.
     """
     texts, labels = validation
     write_networks(model, folder)
@@ -76,8 +79,9 @@ def export(
     from groundswell.profile import profile
 
     write_parquet(profile(texts, softmax(logits / np.float32(temperature))), folder / "profile.parquet")
-    np.save(folder / "trained_on.npy", np.unique(np.array([fingerprint(normalise(text)) for text in train_texts], dtype=np.uint64)))
-    np.save(folder / "trained_rows.npy", np.unique(row_hashes(train_rows)))
+    texts_learnt = np.array([fingerprint(normalise(text)) for text in train_texts], dtype=np.uint64)
+    np.save(folder / TEXTS, united(parent, TEXTS, texts_learnt))
+    np.save(folder / ROWS, united(parent, ROWS, row_hashes(train_rows)))
     return {"temperature": temperature, "agreement": agreement}
 
 

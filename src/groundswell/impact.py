@@ -1,6 +1,7 @@
 """impact: what was built on the posts of given windows, and what of it stands on data that is no more.
 
-Reads the topic's data set and the manifests that train left in MLflow, and holds them against the lake. Writes a report; with ``mark``
+Reads the topic's data set and the manifests that train left in MLflow, and holds them against the lake; a model that began with another's
+weights is built on what that was built on too. Writes a report; with ``mark``
 also the tag `TAG` on every run and model version that was trained on superseded data, and takes it from those that no longer
 are. Refuses nothing: a window on which nothing was built gives empty lists.
 """
@@ -16,6 +17,7 @@ from groundswell import runs, tracking
 from groundswell.config import Settings
 from groundswell.files import write_json
 from groundswell.lake import Lake
+from groundswell.learnt import Manifests, merged
 from groundswell.superseded import Contents
 from groundswell.window import Window
 
@@ -28,7 +30,7 @@ _NAMED = 10
 
 @dataclass(frozen=True)
 class _Built:
-    """A model version and the partitions that its data set was made of."""
+    """A model version and the partitions that its data set was made of, and those of the models that it began with."""
 
     version: tracking.ModelVersion
     partitions: Mapping[str, Mapping]
@@ -38,7 +40,8 @@ class _Built:
 def impact(topic: str, windows: Sequence[Window], *, settings: Settings, mark: bool = False) -> dict:
     """Data sets, runs, model versions and aliases that read ``windows``; ``mark`` sets the tags, of all versions of the topic."""
     contents = Contents(Lake(settings.lake))
-    built = [_built(settings, version, contents) for version in tracking.versions(settings, topic)]
+    manifests = Manifests(settings)
+    built = [_built(manifests, version, contents) for version in tracking.versions(settings, topic)]
     if mark:
         for one in built:
             _mark(settings, topic, one)
@@ -62,10 +65,9 @@ def impact(topic: str, windows: Sequence[Window], *, settings: Settings, mark: b
     return report
 
 
-def _built(settings: Settings, version: tracking.ModelVersion, contents: Contents) -> _Built:
-    manifest = runs.read_json(settings, version.run_id, "dataset/manifest.json") or {}
-    partitions = manifest.get("partitions", {})
-    return _Built(version, partitions, contents.superseded(partitions))
+def _built(manifests: Manifests, version: tracking.ModelVersion, contents: Contents) -> _Built:
+    parts = manifests.partitions(version)
+    return _Built(version, merged(parts), merged([contents.superseded(part) for part in parts]))
 
 
 def _manifest_of_folder(settings: Settings, topic: str) -> dict[str, dict]:

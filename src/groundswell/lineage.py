@@ -17,6 +17,7 @@ from groundswell.errors import VersionError
 from groundswell.examples import read_manifest
 from groundswell.files import alone_in
 from groundswell.lake import Lake
+from groundswell.learnt import Manifests, ancestors, merged
 from groundswell.ledger import Ledger
 from groundswell.superseded import Contents
 from groundswell.tombstones import Tombstones
@@ -31,7 +32,8 @@ def lineage(topic: str, version: str, *, settings: Settings) -> dict:
     found = tracking.version_named(settings, topic, version)
     run = runs.read_run(settings, found.run_id)
     manifest = runs.read_json(settings, found.run_id, "dataset/manifest.json") or {}
-    partitions = manifest.get("partitions", {})
+    partitions, contents = manifest.get("partitions", {}), Contents(Lake(settings.lake))
+    superseded = merged([contents.superseded(part) for part in Manifests(settings).partitions(found)])
     verdict = runs.read_json(settings, found.run_id, "judge/verdict.json")
     return {
         "stage": "lineage",
@@ -45,10 +47,12 @@ def lineage(topic: str, version: str, *, settings: Settings) -> dict:
         "git_dirty": run.tags.get("git_dirty") == "true",
         "params": run.params,
         "dataset_md5": found.tags.get("dataset_md5"),
+        "warm_start": found.tags.get("warm_start"),
+        "ancestors": ancestors(found),
         "splits": {name: {key: split[key] for key in ("rows", "digest")} for name, split in manifest.get("splits", {}).items()},
         "windows": manifest.get("windows", []),
         "sources": _rows_by_source(partitions),
-        "superseded": list(Contents(Lake(settings.lake)).superseded(partitions)),
+        "superseded": sorted(superseded),
         "validation": runs.read_json(settings, found.run_id, "dataset/validation.json") or validations(settings, topic, partitions),
         "verdict": {key: verdict[key] for key in ("verdict", "reasons", "champion_version", "rows", "digest")} if verdict else None,
         "promotions": [entry.as_dict() for entry in Ledger(settings, topic).entries() if found.version in (entry.before, entry.after)],

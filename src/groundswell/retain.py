@@ -12,11 +12,12 @@ import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from groundswell import runs, tracking
+from groundswell import tracking
 from groundswell.config import RetainParams, Settings
 from groundswell.erasure import objects, receipts
 from groundswell.erasure.models import has_registry
 from groundswell.lake import LAYERS, Lake, Partition
+from groundswell.learnt import Manifests, merged
 from groundswell.mirror import refresh
 from groundswell.versions import versions_if_any
 
@@ -71,6 +72,6 @@ def _champion(topic: str, old: Iterable[Partition], settings: Settings) -> dict 
     found = tracking.version_by_alias(settings, topic, tracking.CHAMPION) if has_registry(settings) else None
     if found is None:
         return None
-    read = (runs.read_json(settings, found.run_id, "dataset/manifest.json") or {}).get("partitions", {})
+    read = merged(Manifests(settings).partitions(found))
     names = {partition.key if partition.layer == "valid" else str(partition) for partition in old if partition.layer in ("valid", "labels")}
     return {"version": found.version, "partitions_trained_on": len(names & read.keys())}

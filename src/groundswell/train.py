@@ -8,17 +8,21 @@ can't be had and an export that does not agree with what was trained. Killed and
 from __future__ import annotations
 
 import logging
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from groundswell import baseline as baselines
-from groundswell import plots, tracking
+from groundswell import plots, runs, tracking, warm_start
 from groundswell.card import card
 from groundswell.config import Settings, TrainParams
 from groundswell.examples import Examples, read_examples, read_manifest
 from groundswell.files import replacing_folder, write_json
 from groundswell.git import standing
+from groundswell.learnt import ANCESTORS
 from groundswell.machine import processor
 from groundswell.metrics import SUMMARY, confusion, scores
 from groundswell.schema import LABELS, registered_model
@@ -26,6 +30,7 @@ from groundswell.text import TEXT_VERSION
 from groundswell.tokens import cut
 from groundswell.validations import validations
 from groundswell.versions import directory_md5
+from groundswell.warm_start import Origin
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +45,10 @@ class Dataset:
     manifest: dict
     md5: str
 
+    def judged_by(self, judging) -> Dataset:
+        """The same with those validation rows only that are ``judging``, bool (n,); None: all."""
+        return self if judging is None else replace(self, validation=self.validation.part(judging))
+
 
 def train(topic: str, *, settings: Settings, params: TrainParams) -> dict:
     """Train, export and register the challenger of ``topic``; the report.
@@ -51,27 +60,34 @@ def train(topic: str, *, settings: Settings, params: TrainParams) -> dict:
 
     data = _read(settings.dataset(topic))
     if process_number():
-        return _helped(topic, data, params)
+        return _helped(topic, data, settings, params)
     log.info("train %s: %d rows, %d for validation, base %s", topic, len(data.train), len(data.validation), params.base)
     tags = _tags(topic, settings, data)
     name = f"{topic} {data.md5[:8]} seed {params.seed}"
-    with replacing_folder(settings.model(topic)) as folder, tracking.run(settings, topic, name, tags) as run_id:
-        report = _train(topic, data, folder, run_id, settings, params, tags)
+    with replacing_folder(settings.model(topic)) as folder, tracking.run(settings, topic, name, tags) as run_id, _box() as box:
+        origin = warm_start.origin(topic, data.folder, box, settings=settings, params=params)
+        report = _train(topic, data.judged_by(origin.judging), folder, run_id, settings, origin, tags)
         write_json(report, folder / "train.json")
     write_json(report, settings.report("train", topic))
     return report
 
 
-def _helped(topic: str, data: Dataset, params: TrainParams) -> dict:
+def _helped(topic: str, data: Dataset, settings: Settings, params: TrainParams) -> dict:
     """What every process but the first does under accelerate launch: its share of each step, and nothing that is kept."""
-    import tempfile
-
     from groundswell.finetune import prepare_torch, process_number
 
-    prepare_torch(params)
-    with tempfile.TemporaryDirectory(prefix="groundswell-train-") as folder:
-        _finetuned(data, Path(folder), params, lambda step, numbers: None)
+    with _box() as folder:
+        origin = warm_start.origin(topic, data.folder, folder, settings=settings, params=params)
+        prepare_torch(params)
+        _finetuned(data.judged_by(origin.judging), folder, origin, lambda step, numbers: None)
     return {"stage": "train", "topic": topic, "process": process_number()}
+
+
+@contextmanager
+def _box() -> Iterator[Path]:
+    """A folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="groundswell-train-") as folder:
+        yield Path(folder)
 
 
 def _read(folder: Path) -> Dataset:
@@ -79,18 +95,21 @@ def _read(folder: Path) -> Dataset:
     return Dataset(folder, examples["train"], examples["validation"], read_manifest(folder), directory_md5(folder))
 
 
-def _train(topic: str, data: Dataset, folder: Path, run_id: str, settings: Settings, params: TrainParams, tags: dict) -> dict:
+def _train(topic: str, data: Dataset, folder: Path, run_id: str, settings: Settings, origin: Origin, tags: dict) -> dict:
     from groundswell.export import unverified_predictor
     from groundswell.finetune import prepare_torch
 
+    params = origin.params
+    for name, value in origin.tags.items():
+        runs.set_run_tag(settings, run_id, name, value)
     tracking.log_params(settings, run_id, params.model_dump(mode="json"))
     _log_dataset(settings, run_id, topic, data)
     floor = _baseline(data, folder, params)
     chosen = prepare_torch(params)
     tracking.log_json(settings, run_id, {**_environment(settings), **chosen}, "environment.json")
     observe = partial(tracking.log_step, settings, run_id)
-    model, tokenizer, history = _finetuned(data, folder, params, observe)
-    facts = _export(model, tokenizer, data, folder / "export", run_id, topic, params)
+    model, tokenizer, history = _finetuned(data, folder, origin, observe)
+    facts = _export(model, tokenizer, data, folder / "export", run_id, topic, origin)
     said = unverified_predictor(folder / "export").predict(data.validation.texts)
     measured = scores(data.validation.labels, said)
     report = {
@@ -103,12 +122,13 @@ def _train(topic: str, data: Dataset, folder: Path, run_id: str, settings: Setti
         "measured_on": "validation",
         "metrics": _summary(measured),
         "baseline": _summary(floor),
+        "warm_start": origin.facts,
         "beats_baseline": measured["macro_f1"] > floor["macro_f1"],
         **facts,
     }
     _finish(report, measured, data, folder, params)
     _draw(history, confusion(data.validation.labels, said), run_id, settings)
-    version = _log(report, folder, run_id, topic, settings, tags)
+    version = _log(report, folder, run_id, topic, settings, {**tags, **origin.tags})
     return {**report, "model_name": registered_model(topic), "model_version": version.version}
 
 
@@ -121,14 +141,15 @@ def _baseline(data: Dataset, folder: Path, params: TrainParams) -> dict:
     return found
 
 
-def _finetuned(data: Dataset, folder: Path, params: TrainParams, observe):
+def _finetuned(data: Dataset, folder: Path, origin: Origin, observe):
     """(model, tokenizer, history): the checkpoints lie in a folder that is gone afterwards."""
     import shutil
 
-    from groundswell.encoder import load, vocabulary_sha256
+    from groundswell.encoder import vocabulary_sha256
     from groundswell.finetune import Tokenised, finetune
 
-    tokenizer, model = load(params)
+    params = origin.params
+    tokenizer, model = warm_start.load(origin)
     cached = data.manifest.get("vocabulary_sha256") == vocabulary_sha256(tokenizer)
     ids = {split: _token_ids(data, split, tokenizer, params.max_length, cached) for split in ("train", "validation")}
     rows = {split: Tokenised(ids[split], getattr(data, split).labels) for split in ids}
@@ -142,8 +163,6 @@ def _finetuned(data: Dataset, folder: Path, params: TrainParams, observe):
 
 def _taught(train: Examples, params: TrainParams):
     """What the teachers say of every row of train; they are thrown away."""
-    import tempfile
-
     from groundswell.approaches import Labelled, teachers
 
     learn = Labelled(train.texts, train.labels, train.table["group"].to_pylist())
@@ -156,14 +175,16 @@ def _token_ids(data: Dataset, split: str, tokenizer, max_length: int, cached: bo
     import pyarrow.parquet as pq
 
     if cached and data.manifest.get("params", {}).get("max_length", 0) >= max_length:
-        table = pq.ParquetFile(data.folder / "tokens" / f"{split}.parquet").read(columns=["input_ids"])
-        return [cut(ids, max_length) for ids in table["input_ids"].to_pylist()]
+        table = pq.ParquetFile(data.folder / "tokens" / f"{split}.parquet").read(columns=["row_id", "input_ids"])
+        pieces = dict(zip(table["row_id"].to_pylist(), table["input_ids"].to_pylist(), strict=True))
+        return [cut(pieces[row_id], max_length) for row_id in getattr(data, split).table["row_id"].to_pylist()]
     return tokenizer(getattr(data, split).texts, truncation=True, max_length=max_length)["input_ids"]
 
 
-def _export(model, tokenizer, data: Dataset, folder: Path, run_id: str, topic: str, params: TrainParams) -> dict:
+def _export(model, tokenizer, data: Dataset, folder: Path, run_id: str, topic: str, origin: Origin) -> dict:
     from groundswell.export import export
 
+    params = origin.params
     folder.mkdir()
     config = {
         "labels": list(LABELS),
@@ -174,11 +195,12 @@ def _export(model, tokenizer, data: Dataset, folder: Path, run_id: str, topic: s
         "dataset_md5": data.md5,
         "run_id": run_id,
         "params": params.model_dump(mode="json"),
+        ANCESTORS: list(origin.ancestors),
     }
     bounds = {"fp32": params.min_fp32_agreement, "int8": params.min_int8_agreement}
     validation = (data.validation.texts, data.validation.labels)
-    train_rows = data.train.table["row_id"].to_pylist()
-    return export(model, tokenizer, folder, config=config, validation=validation, train_texts=data.train.texts, train_rows=train_rows, bounds=bounds)
+    learnt = {"train_texts": data.train.texts, "train_rows": data.train.table["row_id"].to_pylist(), "parent": origin.export}
+    return export(model, tokenizer, folder, config=config, validation=validation, bounds=bounds, **learnt)
 
 
 def _finish(report: dict, measured: dict, data: Dataset, folder: Path, params: TrainParams) -> None:
@@ -189,8 +211,6 @@ def _finish(report: dict, measured: dict, data: Dataset, folder: Path, params: T
 
 def _draw(history: list[dict], counts, run_id: str, settings: Settings) -> None:
     """Curves and confusion matrix as pictures of the run."""
-    import tempfile
-
     with tempfile.TemporaryDirectory(prefix="groundswell-train-") as box:
         plots.curves(history, Path(box, "curves.png"))
         plots.confusion_matrix(counts, Path(box, "confusion_matrix.png"))
@@ -206,7 +226,7 @@ def _log(report: dict, folder: Path, run_id: str, topic: str, settings: Settings
     source = log_model(settings, run_id, folder / "export", metrics={f"final_validation_{name}": value for name, value in report["metrics"].items()})
     tracking.log_metrics(settings, run_id, _flat(report))
     tracking.log_json(settings, run_id, report, "train/report.json")
-    version_tags = {name: tags[name] for name in ("topic", "dataset_md5", "git_commit")}
+    version_tags = {name: tags[name] for name in ("topic", "dataset_md5", "git_commit", "warm_start", ANCESTORS) if name in tags}
     return tracking.register(settings, topic, source=source, run_id=run_id, tags=version_tags)
 
 

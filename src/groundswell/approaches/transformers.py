@@ -47,7 +47,8 @@ OWN_DEFAULTS = {
 }
 """Where a way of training wants another value of the train section than params.yaml has for full fine-tuning."""
 
-_NOT_OF_A_ROW = ("seed", "threads", "augmentation", "min_fp32_agreement", "min_int8_agreement", "teachers", "teacher_folds")
+_OF_RETRAINING = ("warm_start", "warm_start_epochs", "warm_starts")
+_NOT_OF_A_ROW = ("seed", "threads", "augmentation", "min_fp32_agreement", "min_int8_agreement", "teachers", "teacher_folds", *_OF_RETRAINING)
 _OF_A_HEAD = ("base", "max_length", "learning_rate", "batch_size", "epochs", "weight_decay", "early_stopping_patience", "class_weights")
 _TOKENS_PER_BATCH = 2048
 

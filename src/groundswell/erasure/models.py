@@ -1,8 +1,9 @@
 """Models that were trained on rows that are erased: listed, and tagged in the registry; none is taken away.
 
 Reads the registry and the listings of data set versions (DVC). Writes the tag `TAG` with the receipt's name on versions whose training or
-validation rows, by md5, held erased ones (validation rows choose the epoch and the temperature). A version whose listing is nowhere is
-told apart: ``unknown``. What to do with a model is a person's decision: retrain and promote, or roll back (docs/rights.md).
+validation rows, by md5, held erased ones (validation rows choose the epoch and the temperature), and on those that began with the weights of
+such a version. A version whose listing is nowhere is told apart: ``unknown``. What to do with a model is a person's decision: retrain and
+promote, or roll back (docs/rights.md).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Collection
 
 from groundswell import tracking
 from groundswell.config import Settings
+from groundswell.learnt import dataset_md5s
 from groundswell.versions import Versions
 
 TAG = "trained_on_erased_rows"
@@ -30,18 +32,21 @@ def trained_on(topic: str, md5s: Collection[str], datasets: Collection[str], *, 
     """
     found = []
     for version in tracking.versions(settings, topic):
-        md5 = version.tags.get("dataset_md5", "")
-        listing = versions.listing(md5) if versions and md5 else None
-        fitted = {listing.get(name) for name in _FITTED_ON} if listing else set()
-        if md5 in datasets or fitted & set(md5s):
-            rows = "yes"
-        elif listing is None:
-            rows = "unknown"
-        else:
+        held = {_held(md5, set(md5s), datasets, versions) for md5 in dataset_md5s(version)}
+        if held == {"no"}:
             continue
+        rows, md5 = "yes" if "yes" in held else "unknown", version.tags.get("dataset_md5", "")
         whole = tracking.version_numbered(settings, topic, version.version) or version  # a search gives no aliases
         found.append({"version": version.version, "run_id": version.run_id, "aliases": sorted(whole.aliases), "dataset_md5": md5, "rows": rows})
     return found
+
+
+def _held(md5: str, md5s: set[str], datasets: Collection[str], versions: Versions | None) -> str:
+    """Whether the data set ``md5`` held erased rows where a model is fitted: yes, no, or unknown."""
+    listing = versions.listing(md5) if versions and md5 else None
+    if md5 in datasets or (listing and md5s & {listing.get(name) for name in _FITTED_ON}):
+        return "yes"
+    return "no" if listing is not None else "unknown"
 
 
 def tag(topic: str, models: list[dict], receipt: str, *, settings: Settings) -> None:

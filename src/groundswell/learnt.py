@@ -1,0 +1,77 @@
+"""What a model has learnt from: its own training rows, and those of every model whose weights it began with (`warm_start`).
+
+Reads the hashes that exports keep, a data set's ``kin.parquet``, the tags of model versions and the manifests that their runs keep. Writes nothing.
+A version without the tag `ANCESTORS` began with a base: it has learnt from its own data set only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from groundswell import runs
+from groundswell.examples import Examples
+from groundswell.kin import kin_of, row_hashes
+from groundswell.text import fingerprint
+from groundswell.tracking import ModelVersion
+
+ANCESTORS = "ancestors"
+"""In config.json, and as JSON in a version's tag: the models that it began with, the nearest first, each version, run_id, dataset_md5."""
+ROWS, TEXTS = "trained_rows.npy", "trained_on.npy"
+
+
+def united(parent: Path | None, name: str, own: np.ndarray) -> np.ndarray:
+    """The hashes ``own`` (uint64) and those that the export ``parent`` keeps under ``name``: sorted, each once."""
+    return np.unique(own) if parent is None else np.union1d(np.load(parent / name, allow_pickle=False), own)
+
+
+def learnt_rows(export: Path, rows: Examples) -> np.ndarray:
+    """Which of ``rows`` the model of ``export`` was trained on, by their ids, bool (n,)."""
+    return np.isin(row_hashes(rows.table["row_id"].to_pylist()), np.load(export / ROWS, allow_pickle=False))
+
+
+def met_rows(export: Path, rows: Examples, dataset: Path, split: str) -> np.ndarray:
+    """Which of ``rows`` (the ``split``, validation or test, of ``dataset``) it was trained on, by id or by text, or on kin of theirs, bool (n,)."""
+    texts = np.array([fingerprint(text) for text in rows.texts], dtype=np.uint64)
+    kin = pq.ParquetFile(dataset / "kin.parquet").read()
+    akin = kin_of(np.load(export / ROWS, allow_pickle=False), kin, split)
+    is_akin = np.array([row_id in akin for row_id in rows.table["row_id"].to_pylist()], dtype=bool)
+    return learnt_rows(export, rows) | np.isin(texts, np.load(export / TEXTS, allow_pickle=False)) | is_akin
+
+
+def ancestors(version: ModelVersion) -> list[dict]:
+    """The models that ``version`` began with, the nearest first."""
+    return json.loads(version.tags.get(ANCESTORS, "[]"))
+
+
+def dataset_md5s(version: ModelVersion) -> list[str]:
+    """The md5 of every data set that ``version`` has learnt from, its own first; "" for one that is not known."""
+    return list(dict.fromkeys([version.tags.get("dataset_md5", ""), *(one["dataset_md5"] for one in ancestors(version))]))
+
+
+class Manifests:
+    """The manifests of data sets, each read from its run once."""
+
+    def __init__(self, settings):
+        self._settings = settings
+        self._known: dict[str, dict | None] = {}
+
+    def of_run(self, run_id: str) -> dict | None:
+        """What the run kept of its data set; None where it kept nothing."""
+        if run_id not in self._known:
+            self._known[run_id] = runs.read_json(self._settings, run_id, "dataset/manifest.json")
+        return self._known[run_id]
+
+    def partitions(self, version: ModelVersion) -> list[Mapping[str, dict]]:
+        """The partitions of each data set that ``version`` has learnt from, the oldest first, its own last."""
+        run_ids = [version.run_id, *(one["run_id"] for one in ancestors(version))]
+        return [(self.of_run(run_id) or {}).get("partitions", {}) for run_id in reversed(run_ids)]
+
+
+def merged(parts: list[Mapping[str, dict]]) -> dict[str, dict]:
+    """One mapping of several, the later ones winning."""
+    return {key: value for part in parts for key, value in part.items()}
