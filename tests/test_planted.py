@@ -24,7 +24,7 @@ from groundswell.bootstrap import Difference, macro_f1, paired_differences
 from groundswell.config import JudgeParams
 from groundswell.contenders import Contender
 from groundswell.errors import JudgeRefused
-from groundswell.evidence import Evidence
+from groundswell.evidence import Evidence, SliceDifference
 from groundswell.examples import Examples
 from groundswell.kin import KIN, row_hashes
 from groundswell.metrics import scores
@@ -83,6 +83,12 @@ def decides_well(module) -> None:
     assert said("no_worse", against=_difference(-0.009, 0.02)) == PROMOTE, "within the margin"
     for name, bad in {"macro_f1": 0.1, "ece": 0.9, "int8_agreement": 0.1, "latency_ratio": 9.0, "memory_ratio": 9.0, "log_loss": 2.0}.items():
         assert said(**{name: bad}) == HOLD, name
+    for (low, high), expected in {(-0.3, -0.2): HOLD, (-0.08, -0.02): PROMOTE, (-0.4, 0.1): PROMOTE}.items():
+        fallen = SliceDifference("emoji=yes", 200, 0.5, 0.7, _difference(low, high))
+        assert said(slices=[fallen]) == expected, "a slice is judged by what it is shown to lose, and may lose a little"
+    for p_value, expected in {0.01: HOLD, 0.03: PROMOTE}.items():  # after Holm's correction for three: 0.03 and 0.09
+        lost, even = Difference(-0.02, -0.04, -0.001, 0.01, p_value, -0.03), _difference(-0.02, 0.02)
+        assert said(measures={"macro_f1": _difference(0.01, 0.03), "macro_recall": lost, "accuracy": even}) == expected, "one of several"
     assert said(rows=3) != PROMOTE and said(against_baseline=_difference(-0.2, -0.1)) == HOLD
     for name in ("macro_f1", "ece", "int8_agreement", "latency_ratio", "memory_ratio", "log_loss", "against", "against_baseline"):
         value = Difference(*[float("nan")] * 6) if name.startswith("against") else float("nan")
@@ -112,6 +118,8 @@ BETTER, WORSE = "    if found.low > 0:\n        return PROMOTE", "    if found.h
         pytest.param("evidence.latency_ratio <= params", "evidence.latency_ratio >= params", id="latency flipped"),
         pytest.param("evidence.memory_ratio <= params", "evidence.memory_ratio >= params", id="memory flipped"),
         pytest.param("evidence.log_loss - evidence.fp32_log_loss", "evidence.fp32_log_loss - evidence.log_loss", id="log-loss flipped"),
+        pytest.param("estimate < -params.max_slice_drop", "estimate < params.max_slice_drop", id="slice drop's sign flipped"),
+        pytest.param("max_slice_drop and one.difference.high < 0", "max_slice_drop", id="a slice's fall not shown"),
         pytest.param("evidence.rows < params.min_rows", "evidence.rows > params.min_rows", id="rows flipped"),
     ],
 )

@@ -78,6 +78,31 @@ def test_holm_is_over_all_rows_but_the_best_and_resamples_suffice_for_them(world
     assert found.against_best["row 0"]["p_holm"] == pytest.approx(30 * found.against_best["row 0"]["p_value"], rel=0.01)
 
 
+def test_whoever_is_shown_alone_to_be_worse_is_not_so_as_one_of_many():
+    labels = np.arange(300) % 3
+    best, other = labels.copy(), labels.copy()
+    best[:3], other[10:22] = (labels[:3] + 1) % 3, (labels[10:22] + 1) % 3
+    alone = ranked(labels, np.arange(300), {"best": {1: best}, "other": {1: other}}, samples=2000).against_best["other"]
+    assert alone["says"] == "worse" and 0.005 < alone["p_value"] == alone["p_holm"] < 0.05
+    among = ranked(labels, np.arange(300), {"best": {1: best}, **{f"row {place}": {1: other} for place in range(12)}}, samples=2000)
+    assert {one["says"] for one in among.against_best.values()} == {"best", "indistinguishable"}
+
+
+def test_rows_are_drawn_within_classes():
+    labels = np.arange(300) % 3
+    found = ranked(labels, np.arange(300), {"blind to one class": {1: np.where(labels == 1, 0, labels)}}, samples=200).measured
+    accuracy = found["blind to one class"]["accuracy"]
+    assert accuracy["low"] == accuracy["mean"] == accuracy["high"] == pytest.approx(2 / 3, abs=1e-6)
+
+
+def test_the_best_is_so_by_macro_f1():
+    labels = np.repeat([0, 0, 0, 0, 0, 0, 0, 0, 1, 2], 20)
+    most = np.zeros(200, dtype=int)
+    fair = np.where(np.arange(200) < 60, (labels + 1) % 3, labels)  # right less often, of every class
+    found = ranked(labels, np.arange(200), {"most": {1: most}, "fair": {1: fair}}, samples=100)
+    assert found.best == "fair" and found.measured["fair"]["accuracy"]["mean"] < found.measured["most"]["accuracy"]["mean"]
+
+
 @pytest.mark.slow
 def test_among_equals_few_are_called_worse():
     """Twelve rows that are equally good: chosen as best after the fact, one still calls another worse in few comparisons only."""
