@@ -169,6 +169,7 @@ def speaks() -> None:
 
 
 def _network(learn: Labelled, texts: Sequence[str], params: TrainParams, precisions: Sequence[str]) -> dict:
+    from groundswell.approaches import teachers
     from groundswell.encoder import load
     from groundswell.finetune import Tokenised, finetune, prepare_torch
 
@@ -178,6 +179,7 @@ def _network(learn: Labelled, texts: Sequence[str], params: TrainParams, precisi
     rows = [Tokenised(tokenizer(part.texts, truncation=True, max_length=params.max_length)["input_ids"], part.labels) for part in (rest, stop)]
     with tempfile.TemporaryDirectory() as scratch:
         begun = time.monotonic()
+        rows[0] = teachers.taught(rows[0], rest, params, Path(scratch))
         finetune(model, tokenizer, *rows, params=params, folder=Path(scratch), observe=lambda step, numbers: None)
         seconds = time.monotonic() - begun
         log.info("%d rows learnt in %.0f s", len(rest), seconds)

@@ -107,6 +107,11 @@ def test_patience_counts_from_where_the_mean_of_weights_begins(tmp_path):
     assert looked[1] == list(range(4, 37, 4)), "the first mean is of step 30"
 
 
+def test_teachers_that_nobody_asked_are_missed(tmp_path):
+    with pytest.raises(ModelError, match="nobody asked the teachers"):
+        _trained(tmp_path, distillation=0.5)
+
+
 def test_without_patience_it_never_stops(tmp_path):
     _, history = _trained(tmp_path, epochs=3, learning_rate=1e-9, early_stopping_patience=0)
     assert history[-1]["step"] == 24

@@ -20,8 +20,9 @@ from groundswell.config import Settings, TrainParams
 from groundswell.encoder import load_tokenizer
 from groundswell.errors import DatasetError, ModelError, RegistryError
 from groundswell.predictor import Predictor
-from groundswell.train import _read, _token_ids, train
+from groundswell.train import _finetuned, _read, _token_ids, train
 from groundswell.versions import directory_md5
+from groundswell.warm_start import Origin
 
 ARTIFACTS = {"curves.png", "confusion_matrix.png", "baseline.npz", "card.md", "report.json"}
 
@@ -98,6 +99,17 @@ def test_bf16_is_as_told_or_where_the_processor_has_it():
 def test_the_card_says_by_which_recipe():
     assert _recipe(TrainParams()) == ""
     assert _recipe(TrainParams(layer_decay=0.9, emoji="named", learning_rate=1.0)) == ", emoji named, layer decay 0.9"
+
+
+@pytest.mark.slow
+def test_teachers_are_asked_of_the_rows_that_train_has_by_their_groups(home, tmp_path, monkeypatch):
+    from groundswell.approaches import teachers
+
+    data, asked = _read(_settings(home).dataset("games")), []
+    monkeypatch.setattr(teachers, "answers", lambda learn, params, scratch: asked.append(learn) or np.eye(3)[learn.labels])
+    params = _params(home, distillation=0.5, epochs=1)
+    _finetuned(data, tmp_path, Origin(params), lambda step, numbers: None)
+    assert [(learn.texts, learn.groups) for learn in asked] == [(data.train.texts, data.train.table["group"].to_pylist())]
 
 
 @pytest.mark.slow

@@ -93,6 +93,8 @@ class Training:
         from groundswell.forward import Network
         from groundswell.optimiser import Optimiser
 
+        if params.distillation and train.taught is None:
+            raise ModelError("fine-tuning: train.distillation is above 0, and nobody asked the teachers: expected rows from approaches.teachers")
         self.params, self.model, self.observe = params, model, observe
         self.accelerator = Accelerator(cpu=not torch.cuda.is_available())
         device = self.accelerator.device

@@ -57,6 +57,7 @@ def _updated(params: TrainParams, values: Mapping[str, Value]) -> TrainParams:
 
 
 def _finetuned(train: Labelled, validation: Examples, params: TrainParams, folder: Path, observe: Observe) -> np.ndarray:
+    from groundswell.approaches import teachers
     from groundswell.encoder import load
     from groundswell.export import torch_probabilities
     from groundswell.finetune import Tokenised, finetune, prepare_torch
@@ -64,6 +65,7 @@ def _finetuned(train: Labelled, validation: Examples, params: TrainParams, folde
     prepare_torch(params)
     tokenizer, model = load(params)
     rows = [Tokenised(tokenizer(part.texts, truncation=True, max_length=params.max_length)["input_ids"], part.labels) for part in (train, validation)]
+    rows[0] = teachers.taught(rows[0], train, params, folder)
     finetune(model, tokenizer, *rows, params=params, folder=folder / "checkpoints", observe=observe)
     order = np.argsort([len(ids) for ids in rows[1].ids], kind="stable")  # batches of like lengths: a third of the work
     said = torch_probabilities(model, tokenizer, [validation.texts[place] for place in order], 1.0, params.max_length)

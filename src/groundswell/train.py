@@ -153,21 +153,19 @@ def _finetuned(data: Dataset, folder: Path, origin: Origin, observe):
     cached = data.manifest.get("vocabulary_sha256") == vocabulary_sha256(tokenizer)
     ids = {split: _token_ids(data, split, tokenizer, params.max_length, cached) for split in ("train", "validation")}
     rows = {split: Tokenised(ids[split], getattr(data, split).labels) for split in ids}
-    if params.distillation:
-        rows["train"] = replace(rows["train"], taught=_taught(data.train, params))
+    rows["train"] = _taught(rows["train"], data.train, params)
     checkpoints = folder / "checkpoints"
     history = finetune(model, tokenizer, rows["train"], rows["validation"], params=params, folder=checkpoints, observe=observe)
     shutil.rmtree(checkpoints, ignore_errors=True)
     return model, tokenizer, history
 
 
-def _taught(train: Examples, params: TrainParams):
-    """What the teachers say of every row of train; they are thrown away."""
+def _taught(rows, train: Examples, params: TrainParams):
+    """The word pieces ``rows`` of ``train`` with what teachers say of them, where they are wanted; the teachers are thrown away."""
     from groundswell.approaches import Labelled, teachers
 
-    learn = Labelled(train.texts, train.labels, train.table["group"].to_pylist())
-    with tempfile.TemporaryDirectory(prefix="groundswell-teachers-") as scratch:
-        return teachers.answers(learn, params, Path(scratch))
+    with _box() as scratch:
+        return teachers.taught(rows, Labelled(train.texts, train.labels, train.table["group"].to_pylist()), params, scratch)
 
 
 def _token_ids(data: Dataset, split: str, tokenizer, max_length: int, cached: bool) -> list[list[int]]:

@@ -10,16 +10,23 @@ from __future__ import annotations
 import logging
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from groundswell.approaches.base import Labelled, Surroundings
+from groundswell.batches import Tokenised
 from groundswell.config import CompareRow, TrainParams, usual_rows
 from groundswell.folds import Rows, cut
 from groundswell.schema import LABELS
 
 log = logging.getLogger(__name__)
+
+
+def taught(rows: Tokenised, learn: Labelled, params: TrainParams, scratch: Path) -> Tokenised:
+    """``rows``, the word pieces of ``learn``, with what the teachers say of each, where ``params`` want teachers."""
+    return replace(rows, taught=answers(learn, params, scratch)) if params.distillation else rows
 
 
 def answers(learn: Labelled, params: TrainParams, scratch: Path) -> np.ndarray:

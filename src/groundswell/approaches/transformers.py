@@ -11,7 +11,6 @@ import math
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -117,8 +116,7 @@ class Whole:
 
         # rows of one group only leave none to stop by: then training's own must do
         rows = [Tokenised(self._pieces(part.texts), part.labels) for part in (train, aside or train)]
-        if self._params.distillation:
-            rows[0] = replace(rows[0], taught=teachers.answers(train, self._params, self._scratch))
+        rows[0] = teachers.taught(rows[0], train, self._params, self._scratch)
         self._scratch.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix="finetune-", dir=self._scratch))
         try:
