@@ -89,6 +89,8 @@ def decides_well(module) -> None:
     for p_value, expected in {0.01: HOLD, 0.03: PROMOTE}.items():  # after Holm's correction for three: 0.03 and 0.09
         lost, even = Difference(-0.02, -0.04, -0.001, 0.01, p_value, -0.03), _difference(-0.02, 0.02)
         assert said(measures={"macro_f1": _difference(0.01, 0.03), "macro_recall": lost, "accuracy": even}) == expected, "one of several"
+    gained = Difference(0.02, 0.01, 0.03, 0.005, 0.001, 0.011)
+    assert said(measures={"macro_f1": gained, "macro_recall": gained, "accuracy": gained}) == PROMOTE, "better is not worse"
     assert said(rows=3) != PROMOTE and said(against_baseline=_difference(-0.2, -0.1)) == HOLD
     for name in ("macro_f1", "ece", "int8_agreement", "latency_ratio", "memory_ratio", "log_loss", "against", "against_baseline"):
         value = Difference(*[float("nan")] * 6) if name.startswith("against") else float("nan")

@@ -138,6 +138,13 @@ def test_a_verdict_that_is_unsigned_or_altered_is_refused_before_anything_is_ask
         _promote(settings)
 
 
+def test_a_verdict_on_another_topic_is_refused_before_anything_is_asked(tmp_path):
+    settings = Settings(project=tmp_path, mlflow_uri="http://127.0.0.1:9", verdict_key=VERDICT_KEY)
+    _verdict(settings, "5", "4", export_sha256=None, topic="films")
+    with pytest.raises(JudgeRefused, match="judges topic films, expected games"):
+        _promote(settings)
+
+
 def test_without_a_key_nothing_is_promoted_and_the_demos_is_the_demos(tmp_path):
     settings = Settings(project=tmp_path, mlflow_uri="http://127.0.0.1:9", verdict_key=VERDICT_KEY)
     _verdict(settings, "5", "4", export_sha256=None)
