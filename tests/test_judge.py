@@ -317,7 +317,11 @@ def test_a_worse_challenger_is_held_and_all_is_logged(settings):
     assert verdict["summary"].startswith("**HOLD**") and "| baseline |" in verdict["summary"] and "| macro-recall | -" in verdict["summary"]
     assert verdict["behaviour"]["champion"]["all"]["cases"] >= 300 and "| names | " in verdict["summary"]
     assert verdict["superiority"]["is_shown"] is verdict["non_inferiority"]["is_shown"] is False
-    assert set(verdict["calibration"]) == {"int8", "fp32"} and set(verdict["measures"]) == set(MEASURES)
+    assert verdict["calibration"]["int8"] != verdict["calibration"]["fp32"] and set(verdict["calibration"]) == {"int8", "fp32"}
+    passes = {name: verdict["behaviour"][name]["all"]["passed"] / verdict["behaviour"][name]["all"]["cases"] for name in ("challenger", "champion")}
+    moved = f"{passes['challenger'] - passes['champion']:+.1%} are passed against the champion"
+    assert passes["challenger"] != passes["champion"] and any(moved in reason for reason in verdict["reasons"])
+    assert set(verdict["measures"]) == set(MEASURES)
     assert 0 <= verdict["mcnemar_mid_p"] < 0.001 and all(one["difference"]["lower_bound"] <= 1 for one in verdict["slices"])
 
 
@@ -329,6 +333,27 @@ def test_both_answer_the_same_rows_and_the_numbers_repeat(pair):
     assert {one["name"] for one in first["slices"]} >= {"source=steam", "emoji=yes", "negation=no", "month=2026-10"}
     measured = {"latency_ratio", "digest", "reasons", "summary", "signature"}
     assert {key: value for key, value in first.items() if key not in measured} == {key: value for key, value in second.items() if key not in measured}
+
+
+@pytest.mark.slow
+def test_the_champions_equal_of_the_same_data_is_held_even_where_no_worse_is_enough(settings):
+    register(settings, "good", champion=True)
+    register(settings, "better")
+    verdict = judge("games", settings=settings, params=QUICK, now=NOW)
+    assert verdict["verdict"] == HOLD and any("the champion's own data set" in reason for reason in verdict["reasons"])
+
+
+@pytest.mark.slow
+def test_the_groups_and_the_languages_are_the_data_sets(settings):
+    folder = settings.dataset("games")
+    table = read_examples(folder, "test").table
+    for name, values in {"group": [f"author {row % 12}" for row in range(table.num_rows)], "lang": ["es"] * table.num_rows}.items():
+        table = table.set_column(table.column_names.index(name), EXAMPLE.field(name), pa.array(values))
+    write_parquet(table, folder / "test.parquet")
+    register(settings, "good")
+    verdict = judge("games", settings=settings, params=QUICK, now=NOW)
+    assert verdict["groups"] == 12 and "over 12 groups" in verdict["power"]
+    assert verdict["behaviour"]["challenger"]["negation (es)"]["cases"] > 0
 
 
 @pytest.mark.slow
