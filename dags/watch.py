@@ -17,6 +17,8 @@ With no such source in any topic nothing is started.
 
 ### When it fails
 - The platform was down: it is retried within the minutes to the next run. What stays in the feed until a run gets through is not lost.
+- One feed of several was down: what the others showed was kept first, then the task failed and named it. Gone for good, it holds its topic's
+  windows open until it is taken out of params.yaml.
 - `seen_share` of a window (its report, its footer, the page *Coverage*) is below 1: the feed turned over faster than it was read. Lower
   `collect.watch_minutes`. What is gone is gone.
 - `out_of_sight` in a report: the feed shows nothing of that window. Nothing is wrong where nothing was posted.

@@ -435,3 +435,20 @@ def test_raw_posts_that_changed_since_are_a_hole_until_they_are_validated(settin
         coverage("games", ["replay"], [DAY], settings=settings)
     assert run(settings, max_quarantined_share=1)["revised"] == []
     assert coverage("games", ["replay"], [DAY], settings=settings)["missing"] == []
+
+
+def test_the_share_of_near_duplicates_is_told_and_exact_ones_are_not_among_them(settings):
+    """Ten posts of their own, five copies with a word changed, three letter for letter, one that differs in case and marks only."""
+    words = "the boss of the seventh castle took me a whole evening and every potion that I had left, number"
+    own = [post(number, text=f"{chr(97 + number) * 12} {chr(107 + number) * 15} and {chr(101 + number) * 9} again") for number in range(10)]
+    near = [post(20 + number, text=f"{words} {number}") for number in range(6)]
+    exact = [post(30 + number, text=near[0]["text"]) for number in range(3)]
+    loud = [post(40, text=own[0]["text"].upper() + "!!!")]
+    put(settings, [*own, *near, *exact, *loud])
+    report = run(settings, max_duplicate_share=1)
+    assert (report["sources"]["replay"]["rows_near_duplicate"], report["sources"]["replay"]["rows_compared"]) == (6, 20)
+    assert report["sources"]["replay"]["rows_duplicate"] == 3
+    assert "30.0% of 20" in (settings.root / report["page"]).read_text(encoding="utf-8")
+    assert run(settings, max_duplicate_share=1, near_duplicate_rows=12)["sources"]["replay"]["rows_near_duplicate"] == 1, "of the first twelve"
+    assert run(settings, max_duplicate_share=1, near_duplicate_rows=0)["sources"]["replay"]["rows_compared"] == 0
+    assert run(settings, max_duplicate_share=1, near_duplicate_similarity=1)["sources"]["replay"]["rows_near_duplicate"] == 1

@@ -106,6 +106,8 @@ class ValidateParams(Section):
     """Labels that a corpus may bring besides LABELS, in any case; empty: any word (prepare maps or refuses it)."""
     rows_due: dict[str, int] = {}
     """Source → the fewest rows that one of its windows must have; a source that is not named may be empty."""
+    near_duplicate_rows: int = Field(2_000, ge=0)  # of a partition, its first: so many are compared with each other; 0: none
+    near_duplicate_similarity: float = Field(0.8, ge=0.5, le=1)  # of sets of character 5-grams (Jaccard), as prepare's
 
 
 LANGUAGES = (

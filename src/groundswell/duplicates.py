@@ -110,7 +110,7 @@ def _join_near(unique: list[str], similarity: float, forest: Forest) -> None:
     for one, other in _likely(np.concatenate(pairs), signatures, floor):
         if forest.find(one) != forest.find(other) and (one, other) not in refused and is_near(one, other):
             forest.join(one, other)
-    logger.info("near duplicates: %d different texts, %d clusters", len(unique), len(set(forest.roots())))
+    logger.debug("near duplicates: %d different texts, %d clusters", len(unique), len(set(forest.roots())))
 
 
 def _likely(pairs: np.ndarray, signatures: np.ndarray, floor: float) -> Iterator[tuple[int, int]]:

@@ -179,8 +179,10 @@ def _sources(report: dict) -> str:
     rows = []
     for source, counts in report["sources"].items():
         raw, aside, repeated = counts["rows_raw"], counts["rows_quarantined"], counts["rows_duplicate"]
-        rows.append([source, raw, aside, _share(aside, raw), repeated, _share(repeated, raw)])
-    return table(["source", "rows raw", "quarantined", "share", "repeated", "share"], rows, numeric=5)
+        near, compared = counts["rows_near_duplicate"], counts["rows_compared"]
+        of = f"{_share(near, compared)} of {compared:,}" if compared else "–"
+        rows.append([source, raw, aside, _share(aside, raw), repeated, _share(repeated, raw), near, of])
+    return table(["source", "rows raw", "quarantined", "share", "repeated", "share", "nearly repeated", "share"], rows, numeric=7)
 
 
 def _scrubbed(report: dict) -> str:

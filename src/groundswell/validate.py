@@ -22,6 +22,7 @@ import pandas as pd
 import pyarrow as pa
 
 from groundswell.config import HygieneParams, Settings, ValidateParams
+from groundswell.copies import Beginning
 from groundswell.errors import UsageError, ValidationFailed
 from groundswell.files import replacing, write_json
 from groundswell.hygiene import Hygiene
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_COUNTED = ("rows_raw", "rows_quarantined", "rows_duplicate", "rows_near_duplicate", "rows_compared")
 _HYGIENE = HygieneParams()
 _QUARANTINE = pa.schema([field.with_nullable(True) for field in QUARANTINE])  # what is missing from a row is why it lies there
 
@@ -113,13 +115,15 @@ def _judged(raws: list[RawRows], params: ValidateParams) -> _Group:
     """What the rules say of a group's rows and of its partitions."""
     from groundswell.expectations import check, merged, partition_rules, row_rules
 
-    group, verdicts = _Group(raws, [[] for _ in raws]), []
+    group, verdicts, beginnings = _Group(raws, [[] for _ in raws]), [], [Beginning(params) for _ in raws]
     for parts in together(raws):
+        for number, piece in parts:
+            beginnings[number].take(piece)
         verdict = check("posts", row_rules(params), frame_of(raws, parts))
         _take_reasons(group, parts, verdict)
         verdicts.append(verdict)
     group.posts = merged(verdicts)
-    group.summary = _summary(group, params)
+    group.summary = _summary(group, params).join(pd.DataFrame([beginning.counts() for beginning in beginnings]))
     group.partitions = check("partitions", partition_rules(params), group.summary)
     group.failures = _failures(group.partitions.broken, raws, group.summary, params)
     return group
@@ -236,7 +240,7 @@ class _Found:
 
     def add(self, group: _Group) -> None:
         for raw, counts in zip(group.raws, group.summary.to_dict("records"), strict=True):
-            mine = Counter({name: int(counts[name]) for name in ("rows_raw", "rows_quarantined", "rows_duplicate")})
+            mine = Counter({name: int(counts[name]) for name in _COUNTED})
             self.sources.setdefault(raw.partition.source, Counter()).update(mine)
             self.rows.update(mine, rows_unreadable=raw.rows if raw.columns_wrong else 0)
         self.quarantined.update({rule: len(rows) for rule, rows in group.posts.broken.items() if len(rows)})
