@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from groundswell import tracking
+from groundswell import train as trainer
 from groundswell.config import EvaluateParams, PrepareParams, Settings, TrainParams
 from groundswell.contenders import Contender, fair
 from groundswell.distilbert import state_dict
@@ -35,7 +36,7 @@ from groundswell.lineage import lineage
 from groundswell.prepare import prepare
 from groundswell.retain import _champion
 from groundswell.schema import LABELS, POST
-from groundswell.train import train
+from groundswell.versions import directory_md5
 from groundswell.warm_start import _other_making, _other_network, load, origin
 from groundswell.window import Window, parse_windows
 from tests.dvc_project import post
@@ -95,7 +96,7 @@ class Project:
         return TrainParams(**{**quick, "min_int8_agreement": 0.3, "min_fp32_agreement": 0.9, "warm_start": "champion", **changes})
 
     def train(self, **changes) -> dict:
-        return train("games", settings=self.settings, params=self.params(**changes))
+        return trainer.train("games", settings=self.settings, params=self.params(**changes))
 
     def promote(self, report: dict) -> None:
         tracking.set_alias(self.settings, "games", tracking.CHAMPION, report["model_version"])
@@ -220,6 +221,20 @@ def test_a_group_is_renamed_as_it_grows_and_its_rows_stay_on_their_side_of_time(
 SPLITS = ("train", "validation", "test")
 
 
+def test_a_process_that_helps_begins_with_the_same_weights_for_as_many_steps(grown):
+    """Under accelerate launch each process takes its share of every step: of other steps the first would wait for ever."""
+    project, report, _ = grown
+    before = directory_md5(project.settings.model("games"))
+    seen = []
+    data = trainer._read(project.settings.dataset("games"))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(trainer, "_finetuned", lambda data, folder, origin, observe: seen.append((origin, len(data.validation), folder)))
+        assert trainer._helped("games", data, project.settings, project.params())["process"] == 0
+    [(begun, rows, folder)] = seen
+    assert (begun.facts, begun.params.epochs, rows) == (report["warm_start"], 1, report["rows"]["validation"])
+    assert not folder.exists() and directory_md5(project.settings.model("games")) == before
+
+
 def test_again_it_is_the_same_bytes(grown, tmp_path):
     project, report, _ = grown
     kept = shutil.copytree(project.export, tmp_path / "export")
@@ -237,7 +252,6 @@ import logging, sys
 from pathlib import Path
 logging.basicConfig(level="INFO", stream=sys.stderr)
 from groundswell.config import Settings, TrainParams
-from groundswell.train import train
 settings = Settings(project=Path({str(project.settings.project)!r}), home=Path("var"), mlflow_uri="", dvc_remote="")
 train("games", settings=settings, params=TrainParams.model_validate_json({project.params().model_dump_json()!r}))
 """
@@ -391,7 +405,7 @@ def test_a_damaged_champion_is_not_begun_with_and_a_registry_out_of_reach_is_an_
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     down = project.settings.model_copy(update={"mlflow_uri": "http://127.0.0.1:9"})
     with pytest.raises(RegistryError, match="is it up"):
-        train("games", settings=down, params=project.params())
+        trainer.train("games", settings=down, params=project.params())
 
 
 def _looks(project: Project, report: dict) -> list:
