@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG, Asset, Param
 from groundswell_operator import StageOperator
 
 from groundswell.config import load_params, load_settings
@@ -12,7 +12,7 @@ RUNBOOK = """
 Started by hand or by a trigger, never by itself: on the data set that `prepare` left, every row of `compare` in params.yaml is fitted fold by
 fold and seed by seed, and judged on the same rows (docs/stages/compare.md). One table with intervals, costs and what can't be told apart:
 *Comparison* and *MLflow run* on the task's page. It takes minutes for the counted approaches and hours for the transformers, in the pool `heavy`:
-retraining waits meanwhile.
+retraining waits meanwhile. When it is done, the DAG `report` writes the topic's report anew.
 
 ### Parameters
 `rows`: names between commas, to do only these. `budget`: minutes; what would not be done by then is left for the next run.
@@ -47,4 +47,5 @@ with DAG(
         topic="{{ params.topic or default_topic }}",
         options={"rows": "{{ params.rows }}", "budget": "{{ params.budget }}"},
         pool="heavy",
+        outlets=[Asset("compared")],
     )

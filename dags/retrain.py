@@ -14,7 +14,8 @@ RUNBOOK = """
 ### What it does
 Weekly, and whenever `retrain_requested` has an event: every window in the lake? → data set → DistilBERT and its baseline in MLflow →
 measured → sealed with DVC, and judged against the champion on the same rows. The verdict PROMOTE asks a person (*Required Actions*), then moves the
-alias and waits until serving answers with the new version. HOLD and INCONCLUSIVE end the run here, which is no failure.
+alias and waits until serving answers with the new version. HOLD and INCONCLUSIVE end the run here, which is no failure. A promotion has the DAG
+`report` write the topic's report anew.
 
 ### Approve
 *Browse → Required Actions*, or the task `approval`: the verdict's reasons are there. Only the users in `promote.approvers` may
@@ -76,7 +77,7 @@ with DAG(
         assigned_users=[{"id": name, "name": name} for name in promotion.approvers],
     )
     approved = {"by": "{{ decided_by(ti, dag_run) }}", "verdict": "{{ ti.xcom_pull(task_ids='judge')['digest'] }}"}
-    promote = stage("promote", options=approved, trigger_rule="none_failed_min_one_success")
+    promote = stage("promote", options=approved, trigger_rule="none_failed_min_one_success", outlets=[Asset("promoted")])
     verify = stage("verify", options={"version": "{{ ti.xcom_pull(task_ids='promote')['champion_version'] }}"})
 
     decided = decide(judge.output)

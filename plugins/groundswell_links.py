@@ -1,4 +1,4 @@
-"""Where a task's results can be looked at: its MLflow run, its window's validation page and drift report, its topic's comparison.
+"""Where a task's results can be looked at: its MLflow run, its window's validation page and drift report, its topic's comparison and report.
 
 A link is made of the stage's report when the task ends and kept with the task (Airflow stores it as an XCom), so an old try
 shows the page of that try's window. A stage that has no such page has no such link.
@@ -50,9 +50,16 @@ class ComparisonLink(BaseOperatorLink):
     name = "Comparison"
 
     def get_link(self, operator, *, ti_key) -> str:
-        report = _report(operator)
-        is_there = report.get("stage") == "compare" and report.get("run_id")
-        return f"{_airflow()}{REPORTS}/compare/{quote(report['topic'])}.html" if is_there else ""
+        return _topic_page("compare", _report(operator), "run_id")
+
+
+class ReportLink(BaseOperatorLink):
+    """The whole report of a topic."""
+
+    name = "Report"
+
+    def get_link(self, operator, *, ti_key) -> str:
+        return _topic_page("report", _report(operator), "files")
 
 
 class RequestedRunLink(BaseOperatorLink):
@@ -65,7 +72,7 @@ class RequestedRunLink(BaseOperatorLink):
         return f"{_airflow()}/dags/{operator.trigger_dag_id}/runs/{quote(run_id)}" if run_id else ""
 
 
-LINKS = (RunLink(), ValidationLink(), DriftLink(), ComparisonLink())
+LINKS = (RunLink(), ValidationLink(), DriftLink(), ComparisonLink(), ReportLink())
 
 
 def _report(operator) -> dict:
@@ -74,6 +81,12 @@ def _report(operator) -> dict:
 
 def _airflow() -> str:
     return conf.get("api", "base_url", fallback="").rstrip("/")
+
+
+def _topic_page(stage: str, report: dict, written: str) -> str:
+    """The page of a stage's topic; ``written`` is in the report of a stage that got to its end."""
+    is_there = report.get("stage") == stage and report.get(written)
+    return f"{_airflow()}{REPORTS}/{stage}/{quote(report['topic'])}.html" if is_there else ""
 
 
 def _page(stage: str, report: dict) -> str:

@@ -2,7 +2,8 @@
 
 Called as ``python scripted_stage.py FOLDER -m groundswell.cli STAGE --option value …``. Appends the call to ``FOLDER/calls.jsonl``; a file
 ``FOLDER/STAGE.json`` replaces parts of the report; ``FOLDER/STAGE.not_now`` makes the next call ask for the seconds in it;
-``FOLDER/STAGE.refused`` refuses calls for the source in it; ``FOLDER/STAGE.waits`` makes the stage wait until it is ended, its process id in it.
+``FOLDER/STAGE.refused`` refuses calls for the source in it; ``FOLDER/STAGE.waits`` makes the stage wait until it is ended, its process id in it;
+with ``FOLDER/STAGE.real`` it is the real stage.
 """
 
 import json
@@ -19,6 +20,9 @@ while words:
     options[name] = True if not words or words[0].startswith("--") else words.pop(0)  # a flag, or an option and its value
 with open(folder / "calls.jsonl", "a") as calls:
     calls.write(json.dumps({"stage": stage, **options}) + "\n")
+
+if (folder / f"{stage}.real").exists():
+    os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
 
 if (folder / f"{stage}.waits").exists():
     (folder / f"{stage}.waits").write_text(str(os.getpid()))

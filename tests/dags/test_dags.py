@@ -19,7 +19,7 @@ def test_every_file_reads_without_an_error(read):
     assert (
         set(read["dags"])
         == {path.stem for path in (PROJECT / "dags").glob("*.py")}
-        == {"collect", "compare", "monitor", "recollect", "retrain", "takedown", "watch"}
+        == {"collect", "compare", "monitor", "recollect", "report", "retrain", "takedown", "watch"}
     )
 
 
@@ -28,7 +28,7 @@ def test_reading_is_quick_and_light(read):
     assert all(seconds < 2 for seconds in read["seconds"].values()), read["seconds"]
 
 
-@pytest.mark.parametrize("dag", ["collect", "compare", "monitor", "recollect", "retrain", "takedown", "watch"])
+@pytest.mark.parametrize("dag", ["collect", "compare", "monitor", "recollect", "report", "retrain", "takedown", "watch"])
 def test_a_dag_has_a_runbook_and_never_catches_up(read, dag):
     assert "### When it fails" in read["dags"][dag]["doc"]
     assert read["dags"][dag]["catchup"] is False
@@ -81,6 +81,13 @@ def test_compare_is_one_heavy_task_that_only_a_person_or_a_trigger_starts(read):
     found = tasks(read, "compare")
     assert {name: (task["stage"], task["pool"]) for name, task in found.items()} == {"compare": ("compare", "heavy")}
     assert read["dags"]["compare"]["max_active_runs"] == 1
+
+
+def test_a_report_follows_comparisons_and_promotions_and_is_written_weekly(read):
+    assert tasks(read, "compare")["compare"]["outlets"] == ["compared"]
+    assert [(name, task["outlets"]) for name, task in tasks(read, "retrain").items() if task["outlets"]] == [("promote", ["promoted"])]
+    assert read["dags"]["report"]["timetable"] == "AssetOrTimeSchedule"
+    assert {name: task["stage"] for name, task in tasks(read, "report").items()} == {"topic.report": "report"}
 
 
 def test_monitor_follows_posts_by_partition_and_only_request_retrain_asks(read):

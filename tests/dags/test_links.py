@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
-from groundswell_links import LINKS, ComparisonLink, DriftLink, RequestedRunLink, RunLink, ValidationLink
+from groundswell_links import LINKS, ComparisonLink, DriftLink, ReportLink, RequestedRunLink, RunLink, ValidationLink
 from groundswell_operator import StageOperator
 from groundswell_plugin import GroundswellPlugin, found_report
 
@@ -23,6 +23,9 @@ def test_links_lead_where_the_report_says(monkeypatch):
     assert link(ValidationLink, stage="validate", **page) == "http://airflow.test/groundswell/reports/validate/games/2026-10-19.html"
     assert link(DriftLink, stage="monitor", **page) == "http://airflow.test/groundswell/reports/monitor/games/2026-10-19.html"
     assert link(ComparisonLink, stage="compare", topic="games", run_id="abc") == "http://airflow.test/groundswell/reports/compare/games.html"
+    assert link(ReportLink, stage="report", topic="games", files=["reports/report/games.html"]) == (
+        "http://airflow.test/groundswell/reports/report/games.html"
+    )
 
 
 def test_a_stage_without_a_page_has_no_link(monkeypatch):
@@ -48,6 +51,7 @@ def test_airflow_knows_the_links():
         "ValidationLink",
         "DriftLink",
         "ComparisonLink",
+        "ReportLink",
         "RequestedRunLink",
     ]
 

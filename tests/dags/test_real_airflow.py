@@ -1,6 +1,7 @@
 """The DAGs in a real Airflow, their stages scripted: what follows what, who is asked, what stops where.
 
-The whole loop with real stages is tests/e2e; here is what would take it too long to show.
+The whole loop with real stages is tests/e2e; here is what would take it too long to show. What has no place in that loop, compare and watch,
+runs here for real too.
 """
 
 import json
@@ -18,7 +19,7 @@ import psutil
 import pyarrow as pa
 import pytest
 
-from groundswell import processes, stack
+from groundswell import processes, runs, stack
 from groundswell.airflow_api import Airflow, pools
 from groundswell.config import Settings, load_params
 from groundswell.errors import StackError
@@ -27,10 +28,27 @@ from groundswell.processes import Service
 from groundswell.schema import POST
 from groundswell.window import Window
 from tests.dags.airflow_home import PROJECT
+from tests.tiny import tiny_dataset
 
 pytestmark = pytest.mark.slow
 
 FIRST, LAST = Window.parse("2026-10-19"), Window.parse("2026-10-21")
+COMPARED = """
+compare:
+  folds: 2
+  bootstrap_samples: 200
+  curves: []
+  rows: [{name: lexicon, model: vader}, {name: counted, features: tfidf, model: logistic}, {name: left-out, features: tfidf, model: svm}]
+"""
+
+DAGS = ("collect", "compare", "monitor", "recollect", "report", "retrain", "watch")
+
+
+def params_of(home):
+    """The project's params with a feed to watch, and a comparison of seconds."""
+    own = (PROJECT / "params.yaml").read_text().replace("  games:\n", "  games:\n    rss:\n      feeds: [games.xml]\n", 1)
+    (home / "params.yaml").write_text(own + COMPARED)
+    return home / "params.yaml"
 
 
 def free_port():
@@ -42,10 +60,37 @@ def free_port():
 class Loop:
     """A running Airflow, two people's sessions, and the folder that scripts its stages."""
 
-    def __init__(self, settings: Settings, script: Path):
-        self.settings, self.script = settings, script
+    def __init__(self, settings: Settings, script: Path, environment: dict[str, str]):
+        self.settings, self.script, self.environment = settings, script, environment
         self.admin = Airflow(settings.airflow_url, "admin", "first")
         self.bob = Airflow(settings.airflow_url, "bob", "second")
+
+    def start(self, *names):
+        """Servers of the stack, by name; they are stopped with Airflow."""
+        run, log = stack.folders(self.settings)
+        for service in stack.services(self.settings, "games"):
+            if service.name in names:
+                whole = Service(**{**service.__dict__, "environment": {**self.environment, **service.environment}})
+                processes.start(whole, folder=PROJECT, run=run, log=log)
+
+    def is_up(self, url):
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return True
+        except OSError:
+            return False
+
+    def page(self, url):
+        """What somebody who is logged in is shown there."""
+        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {self.admin._token}"})
+        with urllib.request.urlopen(request) as answer:
+            return answer.read().decode()
+
+    def written_since(self, run_id):
+        """The run of report that a run of compare was followed by, once it is over."""
+        begun = datetime.fromisoformat(self.admin.run("compare", run_id)["start_date"])
+        later = [run for run in self.admin.runs("report") if run["state"] == "success" and datetime.fromisoformat(run["run_after"]) > begun]
+        return later[0]["dag_run_id"] if later else None
 
     def calls(self, stage):
         lines = (self.script / "calls.jsonl").read_text().splitlines()
@@ -69,7 +114,7 @@ class Loop:
 def loop(tmp_path_factory):
     home = tmp_path_factory.mktemp("loop")
     ports = {"airflow_port": free_port(), "mlflow_port": free_port(), "serving_port": free_port(), "simulator_port": free_port()}
-    settings = stack.settings_of_the_stack(Settings(project=PROJECT, home=home / "var", **ports))
+    settings = stack.settings_of_the_stack(Settings(project=PROJECT, home=home / "var", params=params_of(home), **ports))
     script = home / "script"
     script.mkdir()
     shared = stack.environment(settings, "games") | {
@@ -80,15 +125,13 @@ def loop(tmp_path_factory):
     (settings.root / "airflow").mkdir(parents=True)
     (settings.root / "airflow" / "passwords.json").write_text(json.dumps({"admin": "first", "bob": "second"}))
     stack._migrate_airflow(settings, shared)
-    wanted = [service for service in stack.services(settings, "games") if service.name.startswith("airflow")]
+    found = Loop(settings, script, shared)
     try:
-        for service in wanted:
-            processes.start(Service(**{**service.__dict__, "environment": {**shared, **service.environment}}), folder=PROJECT, run=run, log=log)
-        found = Loop(settings, script)
+        found.start(*(service.name for service in stack.services(settings, "games") if service.name.startswith("airflow")))
         processes.wait_until(lambda: _is_healthy(found.admin), seconds=240, what="Airflow")
-        found.admin.wait_for_dags(["collect", "monitor", "recollect", "retrain"])
+        found.admin.wait_for_dags(DAGS)
         found.admin.ensure_pools(pools(load_params(settings)))
-        found.admin.unpause("collect", "monitor", "recollect", "retrain")
+        found.admin.unpause(*DAGS)
         yield found
     finally:
         for name in processes.names(run):
@@ -111,7 +154,7 @@ def backfilled(loop):
 def test_a_backfill_collects_each_window_from_every_source_and_nothing_else(loop, backfilled):
     assert [(run["partition_key"], run["state"]) for run in backfilled] == [(f"2026-10-{day}", "success") for day in (19, 20, 21)]
     assert sorted((call["source"], call["window"]) for call in loop.calls("collect")) == sorted(
-        (source, run["partition_key"]) for run in backfilled for source in ("replay", "hackernews", "steam")
+        (source, run["partition_key"]) for run in backfilled for source in ("replay", "hackernews", "rss", "steam")
     )
     assert sorted(call["window"] for call in loop.calls("validate")) == [run["partition_key"] for run in backfilled]
     assert {run["run_type"] for run in loop.admin.runs("collect")} == {"backfill"}, "in the demo nothing is collected by schedule"
@@ -151,6 +194,7 @@ def test_an_event_from_outside_retrains_and_the_approver_goes_into_the_ledger(lo
     assert (run["state"], loop.states("retrain", started)["verify"]) == ("success", "success")
     assert loop.calls("promote") == [{"stage": "promote", "topic": "games", "by": "admin", "verdict": "d1"}]
     assert loop.calls("verify") == [{"stage": "verify", "topic": "games", "version": "7"}]
+    assert loop.wait(lambda: loop.calls("report")) == [{"stage": "report", "topic": "games"}], "a promotion has the report written anew"
     assert loop.admin.links("retrain", started, "judge") == {"MLflow run": f"{loop.settings.mlflow_uri}/#/runs/r1"}
 
 
@@ -176,9 +220,7 @@ def test_links_of_a_window_lead_to_pages_for_who_is_logged_in(loop, backfilled):
     assert url == f"{loop.settings.airflow_url}/groundswell/reports/validate/games/2026-10-19.html"
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(url)
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {loop.admin._token}"})
-    with urllib.request.urlopen(request) as answer:
-        assert answer.read() == b"<h1>a page</h1>"
+    assert loop.page(url) == "<h1>a page</h1>"
 
 
 def test_a_task_that_is_marked_failed_takes_its_stage_along(loop, backfilled):
@@ -275,9 +317,10 @@ def _august(loop):
 def test_a_backfill_from_the_command_line_is_airflows(loop, backfilled):
     words = ["backfill", "run", "--source", "steam", "--from", "2026-08-20", "--to", "2026-08-21", "--no-downstream", "--yes"]
     mine = {"GROUNDSWELL_AIRFLOW_USER": "bob", "GROUNDSWELL_AIRFLOW_PASSWORD": "second", "GROUNDSWELL_AIRFLOW_URL": loop.settings.airflow_url}
-    environment = {**os.environ, "GROUNDSWELL_HOME": str(loop.settings.root), **mine}
+    environment = {**os.environ, "GROUNDSWELL_HOME": str(loop.settings.root), "GROUNDSWELL_PARAMS": str(loop.settings.params), **mine}
     command = [sys.executable, "-m", "groundswell.cli", *words]
-    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
     assert "to collect: 2 windows (2026-08-20..2026-08-21)" in done.stderr
     (made,) = json.loads(done.stdout)["backfills"]
     assert (made["from"], made["to"]) == ("2026-08-20", "2026-08-21")
@@ -296,9 +339,7 @@ def test_the_menu_has_the_lakes_coverage_for_who_is_logged_in(loop, backfilled):
         urllib.request.urlopen(url)
     lake = Lake(loop.settings.lake)
     lake.write(lake.partition("raw", "steam", "games", FIRST), pa.Table.from_pylist([], schema=POST), {"status": "complete"})
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {loop.admin._token}"})
-    with urllib.request.urlopen(request) as answer:
-        assert "2026-10-19: collected, 0 raw posts" in answer.read().decode()
+    assert "2026-10-19: collected, 0 raw posts" in loop.page(url)
 
 
 def test_what_changed_in_an_earlier_day_is_told_as_that_day_and_nothing_else_is(loop, backfilled):
@@ -320,6 +361,53 @@ def test_what_changed_in_an_earlier_day_is_told_as_that_day_and_nothing_else_is(
     assert sorted(call["window"] for call in loop.calls("impact") if call["window"].startswith("2026-10")) == ["2026-10-08", "2026-10-10"]
     told = {event["partition_key"] for event in loop.admin.events("posts")}
     assert "2026-10-10" in told and not any(key.startswith("2026-08") or key == "2026-10-11" for key in told)
+
+
+def test_a_comparison_runs_for_real_and_its_links_lead_to_page_and_run(loop):
+    settings = loop.settings
+    tiny_dataset(settings.dataset("games"), train=300, validation=60)
+    (settings.root / "mlflow").mkdir(exist_ok=True)
+    loop.start("mlflow")
+    loop.wait(lambda: loop.is_up(f"{settings.mlflow_uri}/health"), 180)
+    for stage in ("compare", "report"):
+        (loop.script / f"{stage}.real").touch()
+    run_id = loop.admin.trigger("compare", conf={"rows": "lexicon, counted", "budget": 5})
+    assert loop.admin.wait_for_run("compare", run_id, seconds=180)["state"] == "success", loop.admin.log("compare", run_id, "compare")[-30:]
+    assert loop.calls("compare") == [{"stage": "compare", "topic": "games", "rows": "lexicon, counted", "budget": "5"}]
+    report = json.loads(settings.report("compare", "games").read_text())
+    assert {row["name"]: row["status"] for row in report["rows"]} == {"lexicon": "done", "counted": "done"}
+    links = loop.admin.links("compare", run_id, "compare")
+    assert links == {
+        "Comparison": f"{settings.airflow_url}/groundswell/reports/compare/games.html",
+        "MLflow run": f"{settings.mlflow_uri}/#/runs/{report['run_id']}",
+    }
+    assert all(name in loop.page(links["Comparison"]) for name in ("lexicon", "counted"))
+    assert runs.read_run(settings, report["run_id"]).status == "FINISHED"
+    followed = loop.wait(lambda: loop.written_since(run_id))
+    page = loop.page(loop.admin.links("report", followed, "topic.report", map_index=0)["Report"])
+    assert "counted" in page and "No model of this topic is registered." in page
+    wrong = loop.admin.trigger("compare", conf={"rows": "lexicom"})
+    assert loop.admin.wait_for_run("compare", wrong, seconds=60)["state"] == "failed"
+    [task] = loop.admin.tasks("compare", wrong)
+    assert task["try_number"] == 1, "asked again it would be as wrong"
+    assert any("compare has no row 'lexicom'; did you mean 'lexicon'?" in line for line in loop.admin.log("compare", wrong, "compare"))
+
+
+def test_watch_reads_a_feed_for_real_into_the_window_that_is_open(loop):
+    loop.start("simulator")
+    loop.wait(lambda: loop.is_up(f"http://127.0.0.1:{loop.settings.simulator_port}/healthz"))
+    (loop.script / "collect.real").touch()
+    for _ in range(2):
+        run_id = loop.admin.trigger("watch")
+        state = loop.admin.wait_for_run("watch", run_id, seconds=120)["state"]
+        assert state == "success", loop.admin.log("watch", run_id, "topic.collect_rss", map_index=0)[-30:]
+    (loop.script / "collect.real").unlink()
+    assert [call for call in loop.calls("collect") if "watch" in call] == [{"stage": "collect", "topic": "games", "source": "rss", "watch": True}] * 2
+    lake = Lake(loop.settings.lake)
+    footers = {one.window: lake.metadata(one) for one in lake.partitions("raw", source="rss", topic="games")}
+    present = max(footers)
+    assert (footers[present]["status"], 0 < footers[present]["seen_share"] <= 1) == ("open", True)
+    assert present.key not in {call["window"] for call in loop.calls("validate")}, "collect validates it when it is over"
 
 
 def _is_running(pid):
