@@ -8,7 +8,7 @@ import pytest
 from groundswell.examples import Examples
 from groundswell.lake import Lake
 from groundswell.schema import ANNOTATION, EXAMPLE, POST
-from groundswell.unlabelled import Post, strangers, unlabelled_texts
+from groundswell.unlabelled import Post, strangers, unlabelled_posts, unlabelled_texts
 from groundswell.window import Window
 
 LONG = "the long story of a patch that came late and broke what it was meant to mend, told by somebody who waited for it"
@@ -67,6 +67,7 @@ def test_only_strangers_without_a_label_come_out(lake):
     assert sorted(found) == ["a stranger speaks of the weather", "one more stranger", "the latest form, see http"]
     assert len(unlabelled_texts(lake, "games", [examples(("1", LONG))], most=2, similarity=0.8)) == 2
     assert unlabelled_texts(lake, "films", [], most=2, similarity=0.8) == []
+    assert {post.post_id for post in unlabelled_posts(lake, "games", [examples(("1", LONG))], most=10, similarity=0.8)} == {"4", "8", "9"}
 
 
 def test_a_row_keeps_strangers_off_although_its_post_is_gone_or_edited(lake):

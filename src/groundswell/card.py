@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from groundswell.schema import LABELS, registered_model
 
-_RECIPE = ("emoji", "schedule", "layer_decay", "label_smoothing", "consistency", "distillation", "average_last")
+_RECIPE = ("emoji", "augmentation", "schedule", "layer_decay", "label_smoothing", "consistency", "distillation", "average_last")
 
 
 def card(report: dict, measured: dict, manifest: dict, params) -> str:
@@ -17,7 +17,7 @@ def card(report: dict, measured: dict, manifest: dict, params) -> str:
         "## Data\n" + _data(manifest),
         f"## Measured on {measured['rows']} validation rows (int8, calibrated)\n" + _measured(report, measured),
         "## Agreement of the exports\n" + _agreement(report["agreement"]),
-        "## Limits\n" + _limits(manifest, params),
+        "## Limits\n" + _limits(report, manifest, params),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -81,9 +81,10 @@ def _agreement(agreement: dict) -> str:
     return "\n".join(lines)
 
 
-def _limits(manifest: dict, params) -> str:
+def _limits(report: dict, manifest: dict, params) -> str:
     provenances = manifest.get("splits", {}).get("train", {}).get("provenances", {})
     labels = ", ".join(f"{name} {rows}" for name, rows in sorted(provenances.items())) or "not named"
+    labels += "".join(f", added {name} {rows}" for name, rows in report["rows"]["added"].items())
     return (
         f"Text past {params.max_length} word pieces is not read. Labels of the training rows by provenance: {labels}; what they get wrong, the "
         "model learns. It knows the topic, sources and time of its data; `groundswell monitor` says when posts move away from them."

@@ -156,6 +156,7 @@ class TrainParams(Section):
     early_stopping_patience: int = Field(2, ge=0)  # evaluations without a better macro-F1; 0: never stop early
     evaluations_per_epoch: int = Field(1, ge=1)
     class_weights: Literal["none", "balanced", "adjusted"] = "none"  # adjusted: answers as if every class were as frequent
+    augmentation: Literal[grid.AUGMENTATIONS] = "none"  # rows that are added to train's, and to nothing else
     schedule: Literal["linear", "cosine"] = "linear"  # of the learning rate, after the warm-up
     layer_decay: float = Field(1.0, gt=0, le=1)  # the learning rate of a layer over that of the one above it
     label_smoothing: float = Field(0.0, ge=0, lt=1)

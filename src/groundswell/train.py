@@ -1,8 +1,9 @@
 """Train: a DistilBERT and its baseline on the data set that `prepare` left, one MLflow run, one challenger.
 
-Reads ``dataset/<topic>/``. Writes ``model/<topic>/`` (export/, baseline.npz and, last, train.json) whole or not at all, a run with
-everything about it in MLflow, a version of the registered model with the alias ``challenger``, and its report. Refuses a base that
-can't be had and an export that does not agree with what was trained. Killed and run again, it trains again: the same weights, a new run.
+Reads ``dataset/<topic>/``, and what `added` reads where rows are to be added to train's. Writes ``model/<topic>/`` (export/, baseline.npz
+and, last, train.json) whole or not at all, a run with everything about it in MLflow, a version of the registered model with the alias
+``challenger``, and its report. Refuses a base that can't be had and an export that does not agree with what was trained. Killed and run
+again, it trains again: the same weights, a new run.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import logging
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from groundswell import baseline as baselines
 from groundswell import plots, runs, tracking, warm_start
+from groundswell.added import Added, added_rows, with_added
+from groundswell.approaches.base import Labelled
 from groundswell.card import card
 from groundswell.config import Settings, TrainParams
 from groundswell.examples import Examples, read_examples, read_manifest
@@ -28,6 +31,7 @@ from groundswell.metrics import SUMMARY, confusion, scores
 from groundswell.schema import LABELS, registered_model
 from groundswell.text import TEXT_VERSION
 from groundswell.tokens import cut
+from groundswell.unlabelled import LEARNT_FROM_LAKE
 from groundswell.validations import validations
 from groundswell.versions import directory_md5
 from groundswell.warm_start import Origin
@@ -37,13 +41,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Dataset:
-    """What training reads: two splits, the manifest, and the md5 that DVC gives to the whole."""
+    """What training reads: two splits, the manifest, the md5 that DVC gives to the whole, and what is added to the training rows."""
 
     folder: Path
     train: Examples
     validation: Examples
     manifest: dict
     md5: str
+    added: Added = field(default_factory=Added)
 
     def judged_by(self, judging) -> Dataset:
         """The same with those validation rows only that are ``judging``, bool (n,); None: all."""
@@ -59,9 +64,11 @@ def train(topic: str, *, settings: Settings, params: TrainParams) -> dict:
     from groundswell.finetune import process_number
 
     data = _read(settings.dataset(topic))
+    data = replace(data, added=added_rows(topic, data.folder, settings=settings, params=params, manifest=data.manifest))
     if process_number():
         return _helped(topic, data, settings, params)
-    log.info("train %s: %d rows, %d for validation, base %s", topic, len(data.train), len(data.validation), params.base)
+    numbers = (len(data.train), len(data.added.rows), len(data.validation))
+    log.info("train %s: %d rows, %d added, %d for validation, base %s", topic, *numbers, params.base)
     tags = _tags(topic, settings, data)
     name = f"{topic} {data.md5[:8]} seed {params.seed}"
     with replacing_folder(settings.model(topic)) as folder, tracking.run(settings, topic, name, tags) as run_id, _box() as box:
@@ -118,7 +125,7 @@ def _train(topic: str, data: Dataset, folder: Path, run_id: str, settings: Setti
         "run_id": run_id,
         "dataset_md5": data.md5,
         "git_commit": tags["git_commit"],
-        "rows": {"train": len(data.train), "validation": len(data.validation)},
+        "rows": {"train": len(data.train), "validation": len(data.validation), "added": data.added.counts()},
         "measured_on": "validation",
         "metrics": _summary(measured),
         "baseline": _summary(floor),
@@ -152,20 +159,23 @@ def _finetuned(data: Dataset, folder: Path, origin: Origin, observe):
     tokenizer, model = warm_start.load(origin)
     cached = data.manifest.get("vocabulary_sha256") == vocabulary_sha256(tokenizer)
     ids = {split: _token_ids(data, split, tokenizer, params.max_length, cached) for split in ("train", "validation")}
-    rows = {split: Tokenised(ids[split], getattr(data, split).labels) for split in ids}
-    rows["train"] = _taught(rows["train"], data.train, params)
+    learnt = with_added(data.train, data.added)
+    if len(data.added.rows):
+        ids["train"] += tokenizer(data.added.rows.texts, truncation=True, max_length=params.max_length)["input_ids"]
+    train_rows = _taught(Tokenised(ids["train"], learnt.labels), learnt, params)
+    rows = {"train": train_rows, "validation": Tokenised(ids["validation"], data.validation.labels)}
     checkpoints = folder / "checkpoints"
     history = finetune(model, tokenizer, rows["train"], rows["validation"], params=params, folder=checkpoints, observe=observe)
     shutil.rmtree(checkpoints, ignore_errors=True)
     return model, tokenizer, history
 
 
-def _taught(rows, train: Examples, params: TrainParams):
-    """The word pieces ``rows`` of ``train`` with what teachers say of them, where they are wanted; the teachers are thrown away."""
-    from groundswell.approaches import Labelled, teachers
+def _taught(rows, learnt: Labelled, params: TrainParams):
+    """The word pieces ``rows`` of ``learnt`` with what teachers say of them, where they are wanted; the teachers are thrown away."""
+    from groundswell.approaches import teachers
 
     with _box() as scratch:
-        return teachers.taught(rows, Labelled(train.texts, train.labels, train.table["group"].to_pylist()), params, scratch)
+        return teachers.taught(rows, learnt, params, scratch)
 
 
 def _token_ids(data: Dataset, split: str, tokenizer, max_length: int, cached: bool) -> list[list[int]]:
@@ -197,7 +207,8 @@ def _export(model, tokenizer, data: Dataset, folder: Path, run_id: str, topic: s
     }
     bounds = {"fp32": params.min_fp32_agreement, "int8": params.min_int8_agreement}
     validation = (data.validation.texts, data.validation.labels)
-    learnt = {"train_texts": data.train.texts, "train_rows": data.train.table["row_id"].to_pylist(), "parent": origin.export}
+    train_rows = data.train.table["row_id"].to_pylist() + data.added.row_ids
+    learnt = {"train_texts": data.train.texts + data.added.rows.texts, "train_rows": train_rows, "parent": origin.export}
     return export(model, tokenizer, folder, config=config, validation=validation, bounds=bounds, **learnt)
 
 
@@ -224,7 +235,7 @@ def _log(report: dict, folder: Path, run_id: str, topic: str, settings: Settings
     source = log_model(settings, run_id, folder / "export", metrics={f"final_validation_{name}": value for name, value in report["metrics"].items()})
     tracking.log_metrics(settings, run_id, _flat(report))
     tracking.log_json(settings, run_id, report, "train/report.json")
-    version_tags = {name: tags[name] for name in ("topic", "dataset_md5", "git_commit", "warm_start", ANCESTORS) if name in tags}
+    version_tags = {name: tags[name] for name in ("topic", "dataset_md5", "git_commit", "warm_start", ANCESTORS, LEARNT_FROM_LAKE) if name in tags}
     return tracking.register(settings, topic, source=source, run_id=run_id, tags=version_tags)
 
 
@@ -254,7 +265,8 @@ def _log_dataset(settings: Settings, run_id: str, topic: str, data: Dataset) -> 
 
 def _tags(topic: str, settings: Settings, data: Dataset) -> dict[str, str]:
     commit, is_dirty = standing(settings.project)
-    return {"stage": "train", "topic": topic, "dataset_md5": data.md5, "git_commit": commit, "git_dirty": str(is_dirty).lower()}
+    own = {"stage": "train", "topic": topic, "dataset_md5": data.md5, "git_commit": commit, "git_dirty": str(is_dirty).lower()}
+    return own | data.added.tags
 
 
 def _environment(settings: Settings) -> dict:

@@ -95,6 +95,7 @@ def _says(again: dict | None, best, default) -> str:
 
 def _yaml(row: CompareRow, values: Mapping[str, Value]) -> str:
     """What to paste into params.yaml: the train section's keys for the DistilBERT that `train` trains, else the row with its options."""
-    if row.model == "distilbert" and not row.options and row.augmentation == "none":
-        return yaml.safe_dump({"train": dict(values)}, sort_keys=False)
+    if row.model == "distilbert" and not row.options:
+        added = {} if row.augmentation == "none" else {"augmentation": row.augmentation}
+        return yaml.safe_dump({"train": {**values, **added}}, sort_keys=False)
     return yaml.safe_dump({"compare": {"rows": [{**row.model_dump(mode="json"), "options": {**row.options, **values}}]}}, sort_keys=False)

@@ -17,6 +17,9 @@ from groundswell.text import normalise, skeleton
 
 log = logging.getLogger(__name__)
 
+LEARNT_FROM_LAKE = "learnt_from_lake"
+"""The tag of a run and a model version that learnt from such posts with a weak label: how many. They are in no data set."""
+
 _COLUMNS = ["source", "post_id", "author", "text", "label"]
 _SLACK = 4  # so many times more are read than are wanted: some turn out to be related
 
@@ -31,7 +34,12 @@ class Post(NamedTuple):
 
 
 def unlabelled_texts(lake: Lake, topic: str, rows: Sequence[Examples], *, most: int, similarity: float) -> list[str]:
-    """At most ``most`` normalised texts of posts of ``topic`` that no one has labelled and that are strangers to all of ``rows``.
+    """The texts of `unlabelled_posts`."""
+    return [post.text for post in unlabelled_posts(lake, topic, rows, most=most, similarity=similarity)]
+
+
+def unlabelled_posts(lake: Lake, topic: str, rows: Sequence[Examples], *, most: int, similarity: float) -> list[Post]:
+    """At most ``most`` posts of ``topic`` that no one has labelled and that are strangers to all of ``rows``.
 
     ``similarity`` as prepare's ``near_duplicate_similarity``. `LakeError` for a partition that can't be read.
     """
@@ -48,7 +56,7 @@ def unlabelled_texts(lake: Lake, topic: str, rows: Sequence[Examples], *, most: 
     known += [Post(source, post_id, None, text) for (source, post_id), text in of_rows.items()]
     others = strangers(found, known, similarity=similarity)
     log.info("%d unlabelled posts, %d of them strangers to %d rows", len(found), len(others), len(known))
-    return [post.text for post in others[:most]]
+    return others[:most]
 
 
 def strangers(posts: Sequence[Post], known: Sequence[Post], *, similarity: float) -> list[Post]:

@@ -28,6 +28,7 @@ from groundswell.predictor import MODEL_FILES
 from groundswell.schema import LABELS
 from groundswell.superseded import Contents
 from groundswell.text import TEXT_VERSION
+from groundswell.unlabelled import LEARNT_FROM_LAKE
 
 MOST_MET = 0.5
 """Of the validation or test rows the champion may have met at most so large a share (by text or by kin): what is left would hardly judge."""
@@ -133,6 +134,8 @@ def _gone(champion: tracking.ModelVersion, config: dict, settings: Settings) -> 
     """What it has learnt and nobody may learn any more: rows that were erased, partitions that are not there as they were read."""
     if receipt := champion.tags.get(ERASED):
         yield f"it has learnt from rows that were erased since ({receipt})"
+    if LEARNT_FROM_LAKE in champion.tags:
+        yield "it has learnt from posts with weak labels, which no data set has: what of them is erased or revised since, nobody knows"
     contents, manifests = Contents(Lake(settings.lake)), Manifests(settings)
     for run_id in (champion.run_id, *(one["run_id"] for one in config.get(ANCESTORS, ()))):
         manifest = _manifest(manifests, run_id)

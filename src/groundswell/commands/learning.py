@@ -89,7 +89,8 @@ def _row_to_tune(params: Params, row: str | None, model: str | None) -> CompareR
         name = model or "distilbert"
         if name not in grid.MODELS:
             raise UnknownName(f"model {name!r} is not one that is compared{nearest(name, grid.MODELS)}")
-        return CompareRow(name=name.replace("_", "-"), features=grid.READS[name][0], model=name)
+        added = params.train.augmentation if name == "distilbert" else "none"
+        return CompareRow(name=name.replace("_", "-"), features=grid.READS[name][0], model=name, augmentation=added)
     found = {one.name: one for one in params.compare.wanted}
     if row not in found:
         raise UnknownName(f"row {row!r} is not in params.yaml: compare.rows{nearest(row, found)}")

@@ -2,8 +2,8 @@
 
 Reads the registry and the listings of data set versions (DVC). Writes the tag `TAG` with the receipt's name on versions whose training or
 validation rows, by md5, held erased ones (validation rows choose the epoch and the temperature), and on those that began with the weights of
-such a version. A version whose listing is nowhere is told apart: ``unknown``. What to do with a model is a person's decision: retrain and
-promote, or roll back (docs/rights.md).
+such a version. A version whose listing is nowhere, or that learnt from posts of no data set too, is told apart: ``unknown``. What to do with
+a model is a person's decision: retrain and promote, or roll back (docs/rights.md).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Collection
 from groundswell import tracking
 from groundswell.config import Settings
 from groundswell.learnt import dataset_md5s
+from groundswell.unlabelled import LEARNT_FROM_LAKE
 from groundswell.versions import Versions
 
 TAG = "trained_on_erased_rows"
@@ -33,6 +34,8 @@ def trained_on(topic: str, md5s: Collection[str], datasets: Collection[str], *, 
     found = []
     for version in tracking.versions(settings, topic):
         held = {_held(md5, set(md5s), datasets, versions) for md5 in dataset_md5s(version)}
+        if LEARNT_FROM_LAKE in version.tags:
+            held.add("unknown")
         if held == {"no"}:
             continue
         rows, md5 = "yes" if "yes" in held else "unknown", version.tags.get("dataset_md5", "")

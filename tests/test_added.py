@@ -1,0 +1,154 @@
+"""Rows that training adds: to train alone, clear of every row that is judged on, told apart and remembered as learnt."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import tiny
+from models import project_with_registry, register
+
+from groundswell import runs, tracking
+from groundswell.added import added_rows
+from groundswell.config import Settings, TrainParams
+from groundswell.erasure.models import trained_on
+from groundswell.errors import DatasetError, ModelError
+from groundswell.examples import read_examples, read_manifest
+from groundswell.kin import row_hash
+from groundswell.lake import Lake
+from groundswell.schema import POST
+from groundswell.text import fingerprint
+from groundswell.train import train
+from groundswell.window import Window
+
+pytestmark = pytest.mark.slow
+
+NOON = datetime(2026, 10, 19, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A project with a tiny base, a data set, and a lake of posts without a label; two of them repeat judged rows."""
+    folder = tmp_path_factory.mktemp("added")
+    tiny.tiny_base(folder / "base", steps=30)
+    settings = Settings(project=folder, home=folder / "var", mlflow_uri="")
+    tiny.tiny_dataset(settings.dataset("games"), train=160, validation=60, test=60)
+    judged = [read_examples(settings.dataset("games"), split).texts[0] for split in ("validation", "test")]
+    put_posts(settings, [*judged, *tiny.tiny_rows(200, seed=77)[0]])
+    return folder
+
+
+def put_posts(settings, texts):
+    rows = [
+        {"source": "steam", "topic": "games", "post_id": f"p{at:03}", "created_at": NOON, "text": text, "author": f"a{at}"}
+        for at, text in enumerate(texts)
+    ]
+    lake, window = Lake(settings.lake), Window.parse("2026-10-19")
+    lake.write(lake.partition("valid", "steam", "games", window), pa.Table.from_pylist(rows, schema=POST), {"window": window.key})
+
+
+def settings_of(home):
+    return Settings(project=home, home=home / "var", mlflow_uri="")
+
+
+def params(home, kind):
+    agree = {"min_int8_agreement": 0.3, "min_fp32_agreement": 0.9}
+    return TrainParams(base=str(home / "base"), learning_rate=0.02, epochs=2, threads=1, bf16="off", augmentation=kind, **agree)
+
+
+def added(home, kind):
+    settings = settings_of(home)
+    folder = settings.dataset("games")
+    return added_rows("games", folder, settings=settings, params=params(home, kind), manifest=read_manifest(folder))
+
+
+def judged_texts(settings):
+    return [text for split in ("validation", "test") for text in read_examples(settings.dataset("games"), split).texts]
+
+
+def test_nothing_is_added_unless_it_is_asked_for(home):
+    assert len(added(home, "none").rows) == 0
+
+
+@pytest.mark.parametrize(("kind", "provenance"), [("edits", "synthetic"), ("synonyms", "synthetic"), ("weak_vader", "weak")])
+def test_what_is_added_says_what_it_is_and_has_no_judged_rows_words(home, kind, provenance):
+    found = added(home, kind)
+    assert len(found.rows) > 10
+    assert found.counts() == {provenance: len(found.rows)}
+    judged = {fingerprint(text) for text in judged_texts(settings_of(home))}
+    assert not judged & {fingerprint(text) for text in found.rows.texts}
+    again = added(home, kind)
+    assert (again.rows.texts, again.rows.labels.tolist(), again.row_ids) == (found.rows.texts, found.rows.labels.tolist(), found.row_ids)
+
+
+def test_weak_rows_name_the_posts_that_they_are(home):
+    found = added(home, "weak_vader")
+    known = {fingerprint(text): f"steam/games/p{at:03}" for at, text in enumerate([*["", ""], *tiny.tiny_rows(200, seed=77)[0]])}
+    assert {known[fingerprint(text)] for text in found.rows.texts} <= set(found.row_ids)
+    assert not {"steam/games/p000", "steam/games/p001"} & set(found.row_ids), "they say what a judged row says"
+    assert added(home, "edits").row_ids == []
+
+
+def test_a_champion_labels_unless_there_is_none_or_it_has_learnt_from_a_judged_row(home, tmp_path):
+    settings = project_with_registry(tmp_path / "project")
+    put_posts(settings, tiny.tiny_rows(300, seed=91)[0])
+    folder = settings.dataset("games")
+
+    def by_champion():
+        return added_rows("games", folder, settings=settings, params=TrainParams(augmentation="weak_champion"), manifest=read_manifest(folder))
+
+    with pytest.raises(ModelError, match="no champion"):
+        by_champion()
+    register(settings, "good", champion=True)
+    found = by_champion()
+    truth = dict(zip(*tiny.tiny_rows(300, seed=91), strict=True))
+    assert found.counts() == {"weak": len(found.rows)} and len(found.rows) > 20
+    assert np.mean([truth[text] == label for text, label in zip(found.rows.texts, found.rows.labels, strict=True)]) > 0.95
+    register(settings, "good", champion=True, trained_on=[read_examples(folder, "test").texts[0]])
+    with pytest.raises(ModelError, match="has learnt from 1 of the"):
+        by_champion()
+
+
+def test_training_learns_from_added_rows_measures_on_none_and_remembers_them(home):
+    settings = settings_of(home)
+    dataset = {path: path.read_bytes() for path in settings.dataset("games").rglob("*.parquet")}
+    report = train("games", settings=settings, params=params(home, "weak_vader"))
+    more = added(home, "weak_vader")
+    assert report["rows"] == {"train": 160, "validation": 60, "added": {"weak": len(more.rows)}}
+    assert {path: path.read_bytes() for path in dataset} == dataset
+    export = settings.model("games") / "export"
+    learnt = set(np.load(export / "trained_on.npy").tolist())
+    assert {fingerprint(text) for text in more.rows.texts} <= learnt
+    own = {fingerprint(text) for text in read_examples(settings.dataset("games"), "train").texts}
+    assert not {fingerprint(text) for text in judged_texts(settings)} & (learnt - own)
+    assert {row_hash(row_id) for row_id in more.row_ids} <= set(np.load(export / "trained_rows.npy").tolist())
+    assert f"added weak {len(more.rows)}" in (export / "card.md").read_text()
+    run = runs.read_run(settings, report["run_id"])
+    assert run.params["augmentation"] == "weak_vader"
+    assert tracking.version_numbered(settings, "games", report["model_version"]).tags["learnt_from_lake"] == str(len(more.row_ids))
+    assert json.loads((Path(settings.model("games")) / "train.json").read_text())["rows"] == report["rows"]
+
+
+class Listed:
+    """A version control in which every data set is known, and no erased row is."""
+
+    def listing(self, md5):
+        return {"train.parquet": "of nobody that is erased"}
+
+
+def test_an_erasure_can_not_tell_which_posts_a_model_has_learnt_from_by_weak_labels(home):
+    settings = settings_of(home)
+    for kind in ("weak_vader", "edits"):
+        report = train("games", settings=settings, params=params(home, kind))
+        found = {one["version"]: one["rows"] for one in trained_on("games", [], [], settings=settings, versions=Listed())}
+        assert found.get(report["model_version"]) == {"weak_vader": "unknown", "edits": None}[kind]
+
+
+def test_without_posts_nothing_is_begun(home, tmp_path):
+    settings = Settings(project=tmp_path, home=tmp_path / "var", mlflow_uri="")
+    tiny.tiny_dataset(settings.dataset("games"), train=60, validation=30, test=30)
+    with pytest.raises(DatasetError, match="weak_vader: expected posts without a label .* found none"):
+        train("games", settings=settings, params=params(home, "weak_vader"))
+    assert not (tmp_path / "var" / "mlflow").exists()
