@@ -48,7 +48,9 @@ def bucket(storage):
 @pytest.fixture(scope="module")
 def server(storage, bucket, tmp_path_factory):
     secrets = {"AWS_ACCESS_KEY_ID": storage["key"], "AWS_SECRET_ACCESS_KEY": storage["secret"], "AWS_DEFAULT_REGION": "us-east-1"}
-    running = start_mlflow(tmp_path_factory.mktemp("mlflow"), artifacts=bucket[0], MLFLOW_S3_ENDPOINT_URL=storage["endpoint_url"], **secrets).wait()
+    running = start_mlflow(tmp_path_factory.mktemp("mlflow"), artifacts=bucket[0], MLFLOW_S3_ENDPOINT_URL=storage["endpoint_url"], **secrets).wait(
+        180
+    )
     yield running
     running.stop()
 
