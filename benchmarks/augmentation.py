@@ -20,7 +20,7 @@ from learners import baseline, page, speaks
 from groundswell.approaches import Labelled, Surroundings
 from groundswell.approaches.augmentation import augmented
 from groundswell.bootstrap import macro_f1, paired_differences
-from groundswell.config import CompareRow, TrainParams
+from groundswell.params import CompareRow, TrainParams
 from groundswell.text import fingerprint
 
 KINDS = ("none", "edits", "synonyms", "shipped")

@@ -29,8 +29,9 @@ COUNTING = ("naive_bayes", "logistic", "svm", "forest")
 
 def main(arguments: argparse.Namespace) -> int:
     from groundswell.compare import compare
-    from groundswell.config import Settings, load_params
+    from groundswell.params import load_params
     from groundswell.prepare import prepare
+    from groundswell.settings import Settings
 
     logging.basicConfig(level="INFO", format="%(asctime)s %(message)s", stream=sys.stderr)
     folder = PROJECT / "var" / "bench" / ("compare" if arguments.share == 1 else f"compare-{arguments.share:g}")

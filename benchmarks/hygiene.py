@@ -60,8 +60,9 @@ def main(days: int) -> tuple[list[Measure], dict]:
 def collected(home: Path, days: int) -> pa.Table:
     """The raw rows of ``days`` of each source, as `collect` wrote them."""
     from groundswell.collect import collect
-    from groundswell.config import CollectParams, Settings, Topic
     from groundswell.lake import Lake
+    from groundswell.params import CollectParams, Topic
+    from groundswell.settings import Settings
     from groundswell.sources.hackernews import HackerNewsTopic
     from groundswell.sources.steam import SteamTopic
     from groundswell.window import Window, parse_windows
@@ -103,10 +104,10 @@ def _is_up(port: int) -> bool:
 
 def steps(table: pa.Table, folder: Path) -> dict[str, float]:
     """CPU seconds of each step over all rows, each fed by the one before; every one starts without anything remembered."""
-    from groundswell.config import HygieneParams
     from groundswell.duplicates import near_clusters
     from groundswell.hygiene import Hygiene
     from groundswell.language import languages
+    from groundswell.params import HygieneParams
     from groundswell.text import fingerprint, normalise, skeleton
 
     params = HygieneParams()

@@ -15,8 +15,8 @@ import numpy as np
 from harness import Measure, finish
 
 from groundswell.bootstrap import paired_difference
-from groundswell.config import JudgeParams
 from groundswell.evidence import Evidence, evidence_of
+from groundswell.params import JudgeParams
 from groundswell.verdict import PROMOTE, decide
 
 PAIRS = 400

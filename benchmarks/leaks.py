@@ -72,10 +72,11 @@ def prepared(tweets: Path) -> list[Measure]:
     """Real tweets with real times through the stage itself."""
     import pyarrow as pa
 
-    from groundswell.config import PrepareParams, Settings
     from groundswell.lake import Lake
+    from groundswell.params import PrepareParams
     from groundswell.prepare import prepare
     from groundswell.schema import POST
+    from groundswell.settings import Settings
     from groundswell.window import Window
 
     by_window: dict[Window, list[dict]] = {}

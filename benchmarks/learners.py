@@ -23,9 +23,9 @@ from harness import PROJECT, RESULTS, commit
 from groundswell import grid
 from groundswell.approaches import Labelled
 from groundswell.approaches.base import held_out
-from groundswell.config import Params, TrainParams
 from groundswell.machine import machine
 from groundswell.metrics import measure, resamples
+from groundswell.params import Params, TrainParams
 from groundswell.predictor import softmax
 from groundswell.schema import LABELS
 
@@ -71,7 +71,7 @@ def baseline(learn: Labelled, texts: Sequence[str], seed: int = 1) -> np.ndarray
 
 def linear_rows(learn: Labelled, texts: Sequence[str]) -> dict[str, np.ndarray]:
     """Name → what it says to ``texts``: the platform's baseline, and every linear model on counts of n-grams that `compare` has by default."""
-    from groundswell.config import CompareParams
+    from groundswell.params import CompareParams
 
     rows = [row for row in CompareParams().wanted if row.model in grid.LINEAR and row.features in grid.COUNTED and row.augmentation == "none"]
     asked = Labelled(list(texts), np.zeros(len(texts), dtype=int), [""] * len(texts))

@@ -17,7 +17,7 @@ from harness import Measure, finish, shared
 from learners import cells, difference, network, page, points, reweighed, speaks, summary
 
 from groundswell.approaches.base import held_out
-from groundswell.config import TrainParams
+from groundswell.params import TrainParams
 
 PLAIN = TrainParams(learning_rate=1e-4, batch_size=32, epochs=3, early_stopping_patience=0)
 RECIPES: dict[str, dict] = {

@@ -41,7 +41,7 @@ class Replay:
     """A copy of the project whose only topic is the tweets, and what is done there."""
 
     def __init__(self, corpus: Path):
-        from groundswell.config import load_params
+        from groundswell.params import load_params
         from tests.e2e.project import Project
 
         folder = PROJECT / "var" / "bench" / "replay"

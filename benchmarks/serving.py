@@ -171,9 +171,9 @@ def start_ours(export: Path, folder: Path) -> tuple[Server, Path]:
     import mlflow
 
     from groundswell import tracking
-    from groundswell.config import Settings
     from groundswell.packaging import log_model
     from groundswell.schema import registered_model
+    from groundswell.settings import Settings
 
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -41,10 +41,11 @@ def speed(topic: str) -> Measure:
 
 def hardness(topic: str, home: Path) -> list[Measure]:
     """Macro-F1 of both models on the test rows, and what lies between them."""
-    from groundswell.config import Settings, load_params
     from groundswell.examples import read_examples
     from groundswell.metrics import scores
+    from groundswell.params import load_params
     from groundswell.prepare import prepare
+    from groundswell.settings import Settings
 
     settings = Settings(project=home)
     params = load_params(Settings(project=PROJECT))

@@ -114,8 +114,8 @@ def configure(export: Path, **changes) -> None:
 def register(mlflow: Server, exports: dict[str, Path], folder: Path):
     """A registry client, after registering the exports as versions 1 and 2."""
     from groundswell import tracking
-    from groundswell.config import Settings
     from groundswell.packaging import log_model
+    from groundswell.settings import Settings
 
     settings = Settings(project=folder, mlflow_uri=mlflow.url)
     for export in exports.values():

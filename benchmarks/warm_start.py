@@ -24,7 +24,7 @@ from learners import CODE, MOST_SHARE, STOP_ROWS, STOP_SHARE, answers, cells, co
 
 from groundswell.approaches import Labelled
 from groundswell.approaches.base import held_out
-from groundswell.config import TrainParams
+from groundswell.params import TrainParams
 
 PLAIN = TrainParams(epochs=3, early_stopping_patience=0)
 LEARNT_BEFORE = 0.7

@@ -6,7 +6,8 @@ from airflow.sdk import DAG, Asset, CronPartitionTimetable, Param, task_group
 from groundswell_announce import AnnounceOperator, ImpactOperator
 from groundswell_operator import StageOperator
 
-from groundswell.config import load_params, load_settings
+from groundswell.params import load_params
+from groundswell.settings import load_settings
 
 RUNBOOK = """
 ### What it does

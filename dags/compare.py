@@ -5,7 +5,8 @@ from datetime import timedelta
 from airflow.sdk import DAG, Asset, Param
 from groundswell_operator import StageOperator
 
-from groundswell.config import load_params, load_settings
+from groundswell.params import load_params
+from groundswell.settings import load_settings
 
 RUNBOOK = """
 ### What it does

@@ -6,7 +6,8 @@ from airflow.sdk import DAG, Asset, CronPartitionTimetable, task_group
 from groundswell_announce import AnnounceOperator, ImpactOperator
 from groundswell_operator import StageOperator
 
-from groundswell.config import load_params, load_settings
+from groundswell.params import load_params
+from groundswell.settings import load_settings
 from groundswell.sources import source_named
 
 RUNBOOK = """

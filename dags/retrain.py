@@ -8,7 +8,8 @@ from groundswell_context import topic_of
 from groundswell_operator import StageOperator
 from groundswell_requests import decided_by, next_step, question
 
-from groundswell.config import load_params, load_settings
+from groundswell.params import load_params
+from groundswell.settings import load_settings
 
 RUNBOOK = """
 ### What it does

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG, DeltaTriggerTimetable, task_group
 from groundswell_operator import StageOperator
 
-from groundswell.config import load_params, load_settings
+from groundswell.params import load_params
+from groundswell.settings import load_settings
 from groundswell.sources import source_named
 
 RUNBOOK = """

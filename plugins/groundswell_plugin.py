@@ -52,7 +52,7 @@ def _application():
     from fastapi import Depends, FastAPI, HTTPException
     from fastapi.responses import FileResponse
 
-    from groundswell.config import load_settings
+    from groundswell.settings import load_settings
 
     folder = load_settings().root / "reports"
     application = FastAPI(title="Groundswell's reports", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(get_user)])
@@ -92,11 +92,12 @@ def _coverage():
 
 def shown_coverage(first: str | None, last: str | None, topic: str, at: str) -> tuple[str, int]:
     """The coverage page and its HTTP status; what can't be shown is a page that says why."""
-    from groundswell.config import load_params, load_settings
     from groundswell.coverage import between
     from groundswell.coverage_page import coverage_page, empty_page
     from groundswell.errors import GroundswellError, LakeError, UsageError
     from groundswell.overview import overview
+    from groundswell.params import load_params
+    from groundswell.settings import load_settings
 
     try:
         settings = load_settings()

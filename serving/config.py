@@ -1,6 +1,6 @@
 """The serving process's settings: ``GROUNDSWELL_*`` in the environment, read once, by the entry points.
 
-The pipeline's ``groundswell.config`` is not used here: it needs pyarrow, which serving does not have. Names that both read
+The pipeline's ``groundswell.settings`` is not used here: it needs pyarrow, which serving does not have. Names that both read
 (``GROUNDSWELL_HOME``, ``GROUNDSWELL_MLFLOW_URI``, ``GROUNDSWELL_SERVING_PORT``) mean the same in both.
 """
 
@@ -123,7 +123,7 @@ class ServingSettings(BaseSettings):
 
     @property
     def keys_file(self) -> Path | None:
-        """Where the API keys are, as `groundswell.config.Settings.keys_file` has it; None where nobody needs one."""
+        """Where the API keys are, as `groundswell.settings.Settings.keys_file` has it; None where nobody needs one."""
         if self.serving_auth == "off":
             return None
         return self.project / self.serving_keys_file if self.serving_keys_file else (self.project / self.home).resolve() / "serving" / "keys.json"

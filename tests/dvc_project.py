@@ -14,10 +14,10 @@ from pathlib import Path
 import pyarrow as pa
 import yaml
 
-from groundswell.config import Settings
 from groundswell.files import write_json
 from groundswell.lake import Lake, write_parquet
 from groundswell.schema import EXAMPLE, POST
+from groundswell.settings import Settings
 from groundswell.window import Window
 
 REPOSITORY = Path(__file__).parent.parent

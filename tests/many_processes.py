@@ -10,8 +10,8 @@ from pathlib import Path
 from safetensors.torch import save_file
 from tiny import tiny_model, tiny_rows
 
-from groundswell.config import TrainParams
 from groundswell.finetune import Tokenised, Training, prepare_torch
+from groundswell.params import TrainParams
 
 
 def main(folder: Path) -> None:

@@ -17,8 +17,8 @@ from dvc_project import example, make_project, put_dataset, put_day
 from tiny import tiny_export, tiny_rows
 
 from groundswell import baseline, packaging, tracking
-from groundswell.config import Settings
 from groundswell.files import sha256_of, write_json
+from groundswell.settings import Settings
 from groundswell.text import fingerprint
 from groundswell.versions import directory_md5
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import fsspec
 from moto.server import ThreadedMotoServer
 
-from groundswell.config import Place
+from groundswell.settings import Place
 
 
 @contextmanager

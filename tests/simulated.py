@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import httpx2
 import uvicorn
 
-from groundswell.config import Settings
+from groundswell.settings import Settings
 from groundswell.simulator.app import make_app
 from groundswell.simulator.settings import SimulatorSettings
 

@@ -12,13 +12,14 @@ from models import project_with_registry, register
 
 from groundswell import runs, tracking
 from groundswell.added import added_rows
-from groundswell.config import Settings, TrainParams
 from groundswell.erasure.models import trained_on
 from groundswell.errors import DatasetError, ModelError
 from groundswell.examples import read_examples, read_manifest
 from groundswell.kin import row_hash
 from groundswell.lake import Lake
+from groundswell.params import TrainParams
 from groundswell.schema import POST
+from groundswell.settings import Settings
 from groundswell.text import fingerprint
 from groundswell.train import train
 from groundswell.window import Window

@@ -10,8 +10,8 @@ import pytest
 
 from groundswell import airflow_api
 from groundswell.airflow_api import Airflow, pools
-from groundswell.config import Params
 from groundswell.errors import StackError
+from groundswell.params import Params
 from groundswell.window import Window
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from groundswell.annotate import annotate
 from groundswell.collect import collect
-from groundswell.config import AnnotateParams, CollectParams, Topic
 from groundswell.errors import LakeError, SourceError
 from groundswell.files import sha256_of
 from groundswell.lake import Lake
+from groundswell.params import AnnotateParams, CollectParams, Topic
 from groundswell.schema import ANNOTATION, LABELS
 from groundswell.simulator.corpus import write_corpus
 from groundswell.simulator.settings import SimulatorSettings

@@ -19,8 +19,8 @@ from groundswell import grid
 from groundswell.approaches import Labelled, Surroundings, make
 from groundswell.approaches.base import memory_bytes
 from groundswell.approaches.lexicon import shares
-from groundswell.config import CompareRow, TrainParams
 from groundswell.errors import DatasetError, ParamsError
+from groundswell.params import CompareRow, TrainParams
 from groundswell.schema import LABELS
 from tests.tiny import WORDS, tiny_base, tiny_rows
 

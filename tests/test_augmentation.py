@@ -9,8 +9,8 @@ import tiny
 from groundswell.approaches.augmentation import CHILDREN, augmented
 from groundswell.approaches.base import Labelled, Surroundings, held_out
 from groundswell.approaches.near_words import analyser, is_negation, lexicon, near_words
-from groundswell.config import CompareRow, TrainParams
 from groundswell.errors import DatasetError, ModelError
+from groundswell.params import CompareRow, TrainParams
 from groundswell.text import fingerprint
 
 pytestmark = pytest.mark.slow

@@ -10,10 +10,11 @@ from groundswell.airflow_api import Airflow
 from groundswell.backfill import plan, ranges, show, start
 from groundswell.budget import Budget
 from groundswell.collect import collect
-from groundswell.config import CollectParams, Params, Settings, Topic
 from groundswell.errors import StackError, UnknownName, UsageError, WindowError
 from groundswell.lake import Lake
+from groundswell.params import CollectParams, Params, Topic
 from groundswell.schema import POST
+from groundswell.settings import Settings
 from groundswell.sources.hackernews import HackerNewsTopic
 from groundswell.sources.reddit import RedditTopic
 from groundswell.sources.rss import RssTopic

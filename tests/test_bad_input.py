@@ -10,10 +10,10 @@ import httpx2
 import pytest
 
 from groundswell.collect import collect
-from groundswell.config import CollectParams, Topic, ValidateParams
 from groundswell.errors import AccessRefused, SourceError, StorageError, ValidationFailed
 from groundswell.files import replacing, sha256_of
 from groundswell.lake import Lake
+from groundswell.params import CollectParams, Topic, ValidateParams
 from groundswell.sources.hackernews import HackerNewsTopic
 from groundswell.validate import validate
 from groundswell.window import Window

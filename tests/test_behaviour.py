@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from groundswell.behaviour import NEGATIVE, NEUTRAL, POSITIVE, cases, passed, spoken
-from groundswell.config import JudgeParams
+from groundswell.params import JudgeParams
 from groundswell.phrasebook import PHRASES
 from groundswell.verdict import HOLD, PROMOTE, decide
 from tests.test_judge import _evidence

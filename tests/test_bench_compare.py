@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from groundswell.config import Settings
 from groundswell.lake import Lake
+from groundswell.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 from benchmarks import compare  # noqa: E402

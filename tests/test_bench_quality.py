@@ -14,8 +14,8 @@ import learners  # noqa: E402 - by the name that the benchmarks import it by: on
 
 from benchmarks import corpora, domains, emoji, finance, games, recipes, tweeteval, warm_start  # noqa: E402
 from groundswell.approaches import Labelled  # noqa: E402
-from groundswell.config import TrainParams  # noqa: E402
 from groundswell.errors import CorpusError  # noqa: E402
+from groundswell.params import TrainParams  # noqa: E402
 from groundswell.schema import LABELS  # noqa: E402
 
 TRAIN = ["the first film was wonderful and long", "a list of films on monday", "an awful and boring film, refund me"]

@@ -8,8 +8,9 @@ import pytest
 
 from groundswell.budget import Budget, most_of, within
 from groundswell.collect import collect
-from groundswell.config import CollectParams, Settings, Topic
 from groundswell.errors import NotSettled, QuotaSpent, RateLimited, SourceError, UsageError, WindowError
+from groundswell.params import CollectParams, Topic
+from groundswell.settings import Settings
 from groundswell.sources import source_named
 from groundswell.sources.steam import SteamTopic
 from groundswell.sources.x import XTopic

@@ -12,9 +12,10 @@ import httpx2
 import pytest
 
 from groundswell.collect import collect
-from groundswell.config import CollectParams, Settings, Topic
 from groundswell.errors import NotSettled, ParamsError, SourceError, UnknownName, WindowError
 from groundswell.lake import Lake
+from groundswell.params import CollectParams, Topic
+from groundswell.settings import Settings
 from groundswell.sources.base import Source
 from groundswell.sources.hackernews import HackerNewsTopic
 from groundswell.sources.replay import ReplayTopic

@@ -13,8 +13,9 @@ import pytest
 
 from groundswell import approaches, nested, runs, tracking
 from groundswell.compare import compare
-from groundswell.config import CompareParams, CompareRow, Settings, TrainParams
 from groundswell.errors import DatasetError, ModelError, ParamsError, UnknownName
+from groundswell.params import CompareParams, CompareRow, TrainParams
+from groundswell.settings import Settings
 from tests.tiny import tiny_dataset
 
 pytestmark = pytest.mark.slow
@@ -228,7 +229,7 @@ _SCRIPT = """
 import logging, sys
 from pathlib import Path
 logging.basicConfig(level="INFO")
-from groundswell.config import Settings
+from groundswell.settings import Settings
 from tests.test_compare import compared, row
 settings = Settings(project=Path(sys.argv[1]), home=Path("var"), mlflow_uri="")
 print(compared(settings, sys.argv[2], row("slow", "forest", right=0.9, slow=0.7))["run_id"])

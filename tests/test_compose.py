@@ -19,7 +19,7 @@ from cryptography.fernet import Fernet
 from jsonschema import Draft202012Validator
 
 from groundswell import keys, stack
-from groundswell.config import DRIVER, Settings
+from groundswell.settings import DRIVER, Settings
 from serving.config import ServingSettings
 
 pytestmark = pytest.mark.slow

@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from groundswell.config import Params, Settings, Topic
 from groundswell.coverage import between, coverage, look, show
 from groundswell.errors import LakeError
 from groundswell.files import write_json
 from groundswell.lake import Lake
 from groundswell.overview import overview
+from groundswell.params import Params, Topic
 from groundswell.schema import POST, QUARANTINE
+from groundswell.settings import Settings
 from groundswell.sources.replay import ReplayTopic
 from groundswell.sources.steam import SteamTopic
 from groundswell.superseded import sealed_contents, write_sealed, written_as

@@ -7,7 +7,8 @@ import pytest
 import typer
 
 from groundswell.cli import app
-from groundswell.config import CompareParams, Params, Settings
+from groundswell.params import CompareParams, Params
+from groundswell.settings import Settings
 
 PROJECT = Path(__file__).parent.parent
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from dvc_project import REPOSITORY, dvc, make_project, put_day, read_json
 
-from groundswell.config import Params
+from groundswell.params import Params
 from groundswell.schema import LABELS
 from groundswell.seal import BRANCH, seal
 from groundswell.versions import IGNORED, directory_md5
@@ -37,7 +37,7 @@ def test_every_module_that_only_prepare_imports_is_a_reason_to_prepare_again():
     text = (REPOSITORY / "src/groundswell/prepare.py").read_text()
     imported = set(re.findall(r"^from groundswell\.(\w+) import", text, re.MULTILINE))
     named = {Path(path).stem for path in STAGES["prepare"]["deps"] if path.startswith("src/")}
-    assert imported - named <= {"config", "erasure", "errors", "files", "lake", "rows", "tombstones"}  # how it reads and writes, not what
+    assert imported - named <= {"erasure", "errors", "files", "lake", "params", "rows", "settings", "tombstones"}  # how it reads and writes, not what
 
 
 def test_dvc_passes_over_what_is_being_written():

@@ -5,9 +5,9 @@ import pytest
 from tiny import tiny_base
 
 from groundswell import encoder
-from groundswell.config import TrainParams
 from groundswell.distilbert import shape, state_dict
 from groundswell.export import tokenizer_file, torch_probabilities, write_networks
+from groundswell.params import TrainParams
 from groundswell.predictor import Predictor, softmax
 from groundswell.schema import LABELS
 

@@ -4,9 +4,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from groundswell.config import Settings
 from groundswell.errors import LakeError, ParamsError
 from groundswell.lake import Lake
+from groundswell.settings import Settings
 from groundswell.window import Window
 from tests.test_lake import posts
 

@@ -15,7 +15,6 @@ from groundswell import prepare as module
 from groundswell import tombstones
 from groundswell.annotate import annotate
 from groundswell.collect import collect
-from groundswell.config import AnnotateParams, CollectParams, PrepareParams, Topic, TrainParams, ValidateParams
 from groundswell.erase import erase
 from groundswell.erasure import datasets
 from groundswell.erasure.subjects import Subject
@@ -23,6 +22,7 @@ from groundswell.errors import ErasureError, UnknownName, UsageError, VersionErr
 from groundswell.examples import SPLITS, read_examples, read_manifest
 from groundswell.files import alone_in
 from groundswell.lake import Lake
+from groundswell.params import AnnotateParams, CollectParams, PrepareParams, Topic, TrainParams, ValidateParams
 from groundswell.prepare import prepare
 from groundswell.rows import digest
 from groundswell.schema import LABELS

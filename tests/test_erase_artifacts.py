@@ -10,10 +10,10 @@ import pytest
 
 from groundswell import runs, tracking
 from groundswell.collect import collect
-from groundswell.config import CollectParams, Topic
 from groundswell.erase import erase
 from groundswell.erasure.subjects import Subject
 from groundswell.errors import ErasureError, RegistryError
+from groundswell.params import CollectParams, Topic
 from groundswell.sources.hackernews import HackerNewsTopic
 from groundswell.tombstones import Tombstones
 from groundswell.window import Window

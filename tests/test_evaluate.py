@@ -8,13 +8,13 @@ from models import knowing_baseline, project_with_registry, register
 from tiny import tiny_rows
 
 from groundswell import baseline, tracking
-from groundswell.config import EvaluateParams
 from groundswell.errors import DatasetError, ModelError
 from groundswell.evaluate import evaluate
 from groundswell.examples import read_examples, read_manifest
 from groundswell.files import write_json
 from groundswell.lake import write_parquet
 from groundswell.metrics import SUMMARY
+from groundswell.params import EvaluateParams
 from groundswell.schema import LABELS
 from groundswell.versions import directory_md5
 from groundswell.words import telling_words

@@ -12,9 +12,9 @@ import pytest
 from tiny import tiny_model, tiny_rows
 
 from groundswell import finetune as module
-from groundswell.config import TrainParams
 from groundswell.errors import ModelError
 from groundswell.finetune import Tokenised, finetune, prepare_torch
+from groundswell.params import TrainParams
 
 pytestmark = pytest.mark.slow  # torch, and a few trainings
 

@@ -11,7 +11,7 @@ import typer
 import yaml
 
 from groundswell.cli import app
-from groundswell.config import Params
+from groundswell.params import Params
 
 PROJECT = Path(__file__).parent.parent
 STAGES = (

@@ -8,10 +8,11 @@ import pyarrow as pa
 import pytest
 
 from groundswell.collect import collect
-from groundswell.config import CollectParams, HygieneParams, Settings, Topic, ValidateParams
 from groundswell.hygiene import Hygiene
 from groundswell.lake import Lake
+from groundswell.params import CollectParams, HygieneParams, Topic, ValidateParams
 from groundswell.schema import POST
+from groundswell.settings import Settings
 from groundswell.simulator.content import posts_of
 from groundswell.sources.hackernews import HackerNewsTopic
 from groundswell.sources.steam import SteamTopic

@@ -12,7 +12,6 @@ from models import TEXTS_OF_TRAINING, VERDICT_KEY, knowing_baseline, project_wit
 
 from groundswell import baseline, runs, tracking
 from groundswell.bootstrap import MEASURES, Difference, macro_f1, of_draws, paired_difference, paired_differences
-from groundswell.config import JudgeParams, Settings
 from groundswell.errors import JudgeRefused, ParamsError, RegistryError
 from groundswell.evidence import Evidence, SliceDifference
 from groundswell.examples import read_examples
@@ -20,7 +19,9 @@ from groundswell.files import write_json
 from groundswell.judge import judge
 from groundswell.lake import write_parquet
 from groundswell.ledger import Entry, Ledger
+from groundswell.params import JudgeParams
 from groundswell.schema import EXAMPLE
+from groundswell.settings import Settings
 from groundswell.signature import require_signed
 from groundswell.significance import holm, mcnemar_mid_p
 from groundswell.slices import slices_of

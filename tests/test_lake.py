@@ -10,11 +10,11 @@ import time
 import pyarrow as pa
 import pytest
 
-from groundswell.config import Place
 from groundswell.errors import LakeChanged, LakeError
 from groundswell.files import replacing
 from groundswell.lake import Lake
 from groundswell.schema import POST
+from groundswell.settings import Place
 from groundswell.window import Window
 from tests.object_storage import new_place, object_storage
 

@@ -13,7 +13,6 @@ import pytest
 from dvc_project import example, make_project, put_dataset, put_day
 
 from groundswell.collect import collect
-from groundswell.config import CollectParams, PrepareParams, RetainParams, Settings, Topic, ValidateParams, load_settings
 from groundswell.coverage import coverage
 from groundswell.erase import erase
 from groundswell.erasure.subjects import Subject
@@ -21,10 +20,12 @@ from groundswell.errors import LakeError, ParamsError
 from groundswell.files import sha256_of
 from groundswell.lake import Lake
 from groundswell.mirror import mirror
+from groundswell.params import CollectParams, PrepareParams, RetainParams, Topic, ValidateParams
 from groundswell.prepare import prepare
 from groundswell.retain import retain
 from groundswell.schema import LABELS
 from groundswell.seal import seal
+from groundswell.settings import Settings, load_settings
 from groundswell.sources.replay import ReplayTopic
 from groundswell.status import windows
 from groundswell.validate import validate

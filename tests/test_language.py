@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from groundswell.config import LANGUAGES, HygieneParams
 from groundswell.errors import ParamsError
 from groundswell.language import UNKNOWN, Model, languages, letters, primary
+from groundswell.params import LANGUAGES, HygieneParams
 
 pytestmark = pytest.mark.slow
 

@@ -10,13 +10,14 @@ import pytest
 
 import groundswell
 from groundswell import tracking
-from groundswell.config import MonitorParams, Settings
 from groundswell.drift import Signal, decide, levels, noise, signal_frame, signals, weigh
 from groundswell.errors import LakeError, ModelError
 from groundswell.lake import Lake
 from groundswell.monitor import monitor
+from groundswell.params import MonitorParams
 from groundswell.profile import profile
 from groundswell.schema import LABELS, POST
+from groundswell.settings import Settings
 from groundswell.window import Window, parse_windows
 from tests.tiny import tiny_export, tiny_rows
 

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from groundswell.config import HygieneParams
 from groundswell.errors import ParamsError
+from groundswell.params import HygieneParams
 from groundswell.pii import Scrubber
 
 

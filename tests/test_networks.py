@@ -9,8 +9,8 @@ import pytest
 from groundswell.approaches import Labelled, Surroundings, make
 from groundswell.approaches.cleaning import words_of
 from groundswell.approaches.vocabulary import FIRST_WORD
-from groundswell.config import CompareRow, TrainParams
 from groundswell.errors import ParamsError
+from groundswell.params import CompareRow, TrainParams
 from groundswell.schema import LABELS
 from tests.tiny import WORDS, tiny_rows
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from groundswell.config import TrainParams
 from groundswell.objective import Objective, class_shares, class_weights, disagreement
+from groundswell.params import TrainParams
 
 pytestmark = pytest.mark.slow  # torch
 

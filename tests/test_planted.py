@@ -21,13 +21,13 @@ from tiny import tiny_rows
 
 from groundswell import answers, evidence, signature, verdict
 from groundswell.bootstrap import Difference, macro_f1, paired_differences
-from groundswell.config import JudgeParams
 from groundswell.contenders import Contender
 from groundswell.errors import JudgeRefused
 from groundswell.evidence import Evidence, SliceDifference
 from groundswell.examples import Examples
 from groundswell.kin import KIN, row_hashes
 from groundswell.metrics import scores
+from groundswell.params import JudgeParams
 from groundswell.schema import EXAMPLE
 from groundswell.significance import mcnemar_mid_p
 from groundswell.text import fingerprint

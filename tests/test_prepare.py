@@ -15,12 +15,13 @@ from hypothesis import settings as checks
 from hypothesis import strategies as st
 
 from groundswell import prepare as module
-from groundswell.config import PrepareParams, Settings
 from groundswell.errors import DatasetError
 from groundswell.lake import Lake
+from groundswell.params import PrepareParams
 from groundswell.prepare import prepare
 from groundswell.rows import digest
 from groundswell.schema import ANNOTATION, EXAMPLE, LABELS, POST
+from groundswell.settings import Settings
 from groundswell.text import normalise, skeleton
 from groundswell.window import Window
 

@@ -15,12 +15,13 @@ from models import VERDICT_KEY, artifacts_of, project_with_registry, register
 from pydantic import SecretStr
 
 from groundswell import tracking
-from groundswell.config import DEMO_VERDICT_KEY, PromoteParams, Settings
 from groundswell.errors import JudgeRefused, ModelError, ParamsError, RegistryError
 from groundswell.files import sha256_of, write_json
 from groundswell.ledger import Entry, Ledger
+from groundswell.params import PromoteParams
 from groundswell.promote import PREVIOUS, promote, rollback
 from groundswell.schema import registered_model
+from groundswell.settings import DEMO_VERDICT_KEY, Settings
 from groundswell.signature import signed
 from groundswell.verdict import digest_of
 
@@ -340,7 +341,8 @@ KILLED_BEFORE_THE_LINE = textwrap.dedent(
     from datetime import UTC, datetime
     from pathlib import Path
     from groundswell import ledger, promote as stage
-    from groundswell.config import PromoteParams, Settings
+    from groundswell.params import PromoteParams
+    from groundswell.settings import Settings
 
     ledger.Ledger.append = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
     settings = Settings(project=Path(sys.argv[1]), verdict_key=sys.argv[3])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from tiny import tiny_model, tiny_rows
 
-from groundswell.config import TrainParams
 from groundswell.finetune import Tokenised, finetune, prepare_torch
+from groundswell.params import TrainParams
 from groundswell.recipe import AVERAGED_EVERY, Averaged, parameter_groups, rate_factor
 
 pytestmark = pytest.mark.slow  # torch, and a few trainings

@@ -13,13 +13,13 @@ from models import project_with_registry, register
 from test_reporting import Tables, markdown_tables
 
 from groundswell import runs, tracking
-from groundswell.config import EvaluateParams, JudgeParams
 from groundswell.errors import DatasetError, UsageError
 from groundswell.evaluate import evaluate
 from groundswell.examples import read_examples
 from groundswell.files import write_json
 from groundswell.judge import judge
 from groundswell.ledger import Entry, Ledger
+from groundswell.params import EvaluateParams, JudgeParams
 from groundswell.report import report
 from groundswell.reporting import pdf
 

@@ -11,7 +11,6 @@ import pytest
 from compared import comparison, study
 from dvc_project import example, put_dataset
 
-from groundswell.config import Settings
 from groundswell.reporting import charts
 from groundswell.reporting.abstract import _against_baseline
 from groundswell.reporting.blocks import Listing, Missing, Picture, Table
@@ -23,6 +22,7 @@ from groundswell.reporting.page import page
 from groundswell.reporting.slides import slides
 from groundswell.reporting.written import written
 from groundswell.schema import LABELS
+from groundswell.settings import Settings
 from groundswell.words import telling_words
 
 NOW = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)

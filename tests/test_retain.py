@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from groundswell.config import RetainParams
 from groundswell.lake import Lake
+from groundswell.params import RetainParams
 from groundswell.retain import retain
 from groundswell.schema import ANNOTATION, POST
 from groundswell.versions import Versions, versions_of

@@ -12,8 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from groundswell import cli, rollout, tracking
-from groundswell.config import Settings, load_params
 from groundswell.errors import RegistryError, UsageError
+from groundswell.params import load_params
+from groundswell.settings import Settings
 from tests.models import project_with_registry, register
 from tests.test_promote import _verdict
 

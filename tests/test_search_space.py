@@ -3,7 +3,7 @@
 import pytest
 
 from groundswell import grid
-from groundswell.config import CompareRow, TrainParams
+from groundswell.params import CompareRow, TrainParams
 from groundswell.search_space import Choice, Range, space_of, suggested, values_in
 
 

@@ -8,9 +8,9 @@ import httpx2
 import pytest
 
 from groundswell.collect import collect, watch
-from groundswell.config import CollectParams, Section, Topic
 from groundswell.errors import AccessRefused, RateLimited, SourceError, UsageError, WindowError
 from groundswell.lake import Lake
+from groundswell.params import CollectParams, Section, Topic
 from groundswell.sources.base import Found, Shown, Source
 from groundswell.window import Window, parse_windows
 from tests.simulated import settings_at

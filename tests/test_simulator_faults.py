@@ -13,8 +13,8 @@ import httpx2
 import pytest
 
 from groundswell.collect import collect
-from groundswell.config import CollectParams, Topic
 from groundswell.lake import Lake
+from groundswell.params import CollectParams, Topic
 from groundswell.simulator.drift import RECORDS, drifted
 from groundswell.simulator.events import EVENTS
 from groundswell.simulator.faults import CHAOS_SHARE, DRIFTS, IN_PAGE, KINDS, PASSING, REFUSALS, Plan, known

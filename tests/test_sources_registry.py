@@ -6,8 +6,8 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from groundswell import sources
-from groundswell.config import Section, load_params
 from groundswell.errors import ParamsError, UnknownName
+from groundswell.params import Section, load_params
 from groundswell.sources.base import Source
 from tests.simulated import settings_at
 

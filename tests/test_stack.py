@@ -3,7 +3,7 @@
 from pydantic import SecretStr
 
 from groundswell import stack
-from groundswell.config import Settings
+from groundswell.settings import Settings
 from groundswell.simulator.content import PLATFORMS
 from groundswell.simulator.server import addresses
 from groundswell.sources import SOURCES, source_named

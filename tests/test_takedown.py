@@ -9,12 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from groundswell.collect import collect
-from groundswell.config import CollectParams, TakedownParams, Topic
 from groundswell.erase import erase
 from groundswell.erasure.subjects import Subject
 from groundswell.errors import ErasureError, SourceError
 from groundswell.files import write_json
 from groundswell.lake import Lake, write_parquet
+from groundswell.params import CollectParams, TakedownParams, Topic
 from groundswell.schema import EXAMPLE
 from groundswell.sources import source_named
 from groundswell.sources.base import Recheck

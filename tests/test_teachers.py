@@ -7,8 +7,8 @@ from tiny import tiny_rows
 
 from groundswell import approaches
 from groundswell.approaches import Labelled, teachers
-from groundswell.config import TrainParams
 from groundswell.errors import DatasetError
+from groundswell.params import TrainParams
 
 
 def rows(count: int, in_a_group: int = 3) -> Labelled:

@@ -7,11 +7,12 @@ import pytest
 
 from groundswell import tombstones
 from groundswell.collect import collect
-from groundswell.config import CollectParams, Settings, Topic
 from groundswell.errors import ErasureError, ParamsError
 from groundswell.lake import Lake
+from groundswell.params import CollectParams, Topic
 from groundswell.pseudonym import Pseudonyms, key_id
 from groundswell.schema import POST
+from groundswell.settings import Settings
 from groundswell.sources.contract import NOW
 from groundswell.sources.replay import ReplayTopic
 from groundswell.tombstones import Tombstones

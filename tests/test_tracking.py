@@ -13,9 +13,9 @@ from tiny import shared_export
 
 from groundswell import packaging, tracking
 from groundswell.alive import this_process
-from groundswell.config import Settings
 from groundswell.errors import ModelError, RegistryError
 from groundswell.predictor import verify
+from groundswell.settings import Settings
 
 pytestmark = pytest.mark.slow
 

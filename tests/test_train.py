@@ -16,10 +16,11 @@ from tiny import tiny_base, tiny_dataset
 from groundswell import finetune, tracking
 from groundswell.baseline import fit, load
 from groundswell.card import _recipe
-from groundswell.config import Settings, TrainParams
 from groundswell.encoder import load_tokenizer
 from groundswell.errors import DatasetError, ModelError, RegistryError
+from groundswell.params import TrainParams
 from groundswell.predictor import Predictor
+from groundswell.settings import Settings
 from groundswell.train import _finetuned, _read, _token_ids, train
 from groundswell.versions import directory_md5
 from groundswell.warm_start import Origin
@@ -229,7 +230,8 @@ def test_killed_in_the_middle_and_run_again_it_ends_in_the_same_bytes(trained, h
     code = f"""
 import logging, sys
 logging.basicConfig(level="INFO", stream=sys.stderr)
-from groundswell.config import Settings, TrainParams
+from groundswell.params import TrainParams
+from groundswell.settings import Settings
 from groundswell.train import train
 params = TrainParams.model_validate_json({_params(home).model_dump_json()!r})
 train("games", settings=Settings(home={str(tmp_path / "var")!r}, mlflow_uri=""), params=params)

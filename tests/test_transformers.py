@@ -9,9 +9,9 @@ import torch
 
 from groundswell.approaches import Labelled, Surroundings, make
 from groundswell.approaches.transformers import adapt, merge
-from groundswell.config import CompareRow, TrainParams
 from groundswell.encoder import load_classifier
 from groundswell.errors import ParamsError
+from groundswell.params import CompareRow, TrainParams
 from tests.tiny import tiny_base, tiny_model, tiny_rows
 
 pytestmark = pytest.mark.slow

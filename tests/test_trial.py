@@ -13,9 +13,10 @@ import pytest
 from models import export_of, project_with_registry, register
 
 from groundswell import trial
-from groundswell.config import JudgeParams, Settings
 from groundswell.errors import StackError
 from groundswell.judge import judge
+from groundswell.params import JudgeParams
+from groundswell.settings import Settings
 from groundswell.trial import in_serving
 from tests.serving.servers import PROJECT, SERVING_PYTHON
 from tests.test_judge import NOW, OTHER_DATA
@@ -90,7 +91,7 @@ def test_an_interpreter_that_is_not_there_is_named():
 
 def test_a_judge_that_is_killed_leaves_no_serving_behind(tmp_path):
     code = (
-        "import sys; from pathlib import Path; from groundswell.config import Settings; from groundswell.trial import in_serving\n"
+        "import sys; from pathlib import Path; from groundswell.settings import Settings; from groundswell.trial import in_serving\n"
         "in_serving({'challenger': Path(sys.argv[1])}, ['great'] * 1_000_000, topic='games', settings=Settings(serving_python=sys.argv[2]))"
     )
     command = [sys.executable, "-c", code, str(export_of("good")), PLACES.serving_python]

@@ -13,8 +13,9 @@ import tiny
 import yaml
 
 from groundswell import runs, tracking
-from groundswell.config import CompareParams, CompareRow, Settings, TrainParams, TuneParams
 from groundswell.errors import DatasetError, ParamsError
+from groundswell.params import CompareParams, CompareRow, TrainParams, TuneParams
+from groundswell.settings import Settings
 from groundswell.tune import tune
 from groundswell.tuned import read, written
 

@@ -11,13 +11,14 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from groundswell.config import Settings, ValidateParams
 from groundswell.coverage import coverage
 from groundswell.errors import LakeChanged, LakeError, UsageError, ValidationFailed
 from groundswell.lake import Lake
+from groundswell.params import ValidateParams
 from groundswell.pii import Scrubber
 from groundswell.rawrows import RawRows
 from groundswell.schema import POST, QUARANTINE
+from groundswell.settings import Settings
 from groundswell.validate import validate
 from groundswell.window import Window, parse_windows
 

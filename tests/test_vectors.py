@@ -12,8 +12,8 @@ import pytest
 from groundswell.approaches import Surroundings
 from groundswell.approaches.cleaning import words_of
 from groundswell.approaches.vectors import OPTIONS, known_share, read_vectors, trained_documents, word_vectors
-from groundswell.config import TrainParams
 from groundswell.errors import DatasetError, ModelError, ParamsError
+from groundswell.params import TrainParams
 from tests.tiny import tiny_rows
 
 pytestmark = pytest.mark.slow

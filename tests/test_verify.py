@@ -5,9 +5,10 @@ import json
 import httpx2
 import pytest
 
-from groundswell.config import PromoteParams, Settings
 from groundswell.errors import RegistryError, StackError
 from groundswell.ledger import Entry, Ledger
+from groundswell.params import PromoteParams
+from groundswell.settings import Settings
 from groundswell.verify import verify
 
 PARAMS = PromoteParams(serving_timeout_seconds=10)

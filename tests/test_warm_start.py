@@ -19,7 +19,6 @@ import pytest
 
 from groundswell import tracking
 from groundswell import train as trainer
-from groundswell.config import EvaluateParams, PrepareParams, Settings, TrainParams
 from groundswell.contenders import Contender, fair
 from groundswell.distilbert import state_dict
 from groundswell.erase import erase
@@ -33,9 +32,11 @@ from groundswell.kin import row_hashes
 from groundswell.lake import Lake
 from groundswell.learnt import ancestors, dataset_md5s
 from groundswell.lineage import lineage
+from groundswell.params import EvaluateParams, PrepareParams, TrainParams
 from groundswell.prepare import prepare
 from groundswell.retain import _champion
 from groundswell.schema import LABELS, POST
+from groundswell.settings import Settings
 from groundswell.versions import directory_md5
 from groundswell.warm_start import _other_making, _other_network, load, origin
 from groundswell.window import Window, parse_windows
@@ -251,7 +252,8 @@ def test_killed_and_run_again_it_is_the_same_bytes(project, grown):
 import logging, sys
 from pathlib import Path
 logging.basicConfig(level="INFO", stream=sys.stderr)
-from groundswell.config import Settings, TrainParams
+from groundswell.params import TrainParams
+from groundswell.settings import Settings
 settings = Settings(project=Path({str(project.settings.project)!r}), home=Path("var"), mlflow_uri="", dvc_remote="")
 train("games", settings=settings, params=TrainParams.model_validate_json({project.params().model_dump_json()!r}))
 """

@@ -90,8 +90,8 @@ class Ours(Bench):
             return self._learn(self.model(seed), "timed", seed=seed)
 
     def _training(self, model, part: str, seed: int, **changes):
-        from groundswell.config import TrainParams
         from groundswell.finetune import Training
+        from groundswell.params import TrainParams
 
         how = {
             "learning_rate": RATE,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from groundswell.config import TrainParams
+from groundswell.params import TrainParams
 from groundswell.predictor import MANIFEST, MODEL_FILES, verify
 from groundswell.schema import LABELS
 from groundswell.text import TEXT_VERSION, normalise

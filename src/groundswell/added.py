@@ -17,9 +17,10 @@ import numpy as np
 from groundswell import tracking
 from groundswell.approaches.augmentation import augmented
 from groundswell.approaches.base import Labelled, Surroundings
-from groundswell.config import CompareRow, PrepareParams, Settings, TrainParams
 from groundswell.examples import SPLITS, Examples, read_examples
 from groundswell.lake import Lake
+from groundswell.params import CompareRow, PrepareParams, TrainParams
+from groundswell.settings import Settings
 from groundswell.text import fingerprint
 from groundswell.unlabelled import LEARNT_FROM_LAKE, Post, unlabelled_posts
 

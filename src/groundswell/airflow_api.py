@@ -16,8 +16,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from groundswell.config import Params
 from groundswell.errors import StackError
+from groundswell.params import Params
 from groundswell.window import Window
 
 ENDED = ("success", "failed")

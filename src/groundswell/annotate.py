@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from groundswell.config import AnnotateParams, Settings
 from groundswell.errors import LakeError, SourceError
 from groundswell.files import write_json
 from groundswell.http import Http
 from groundswell.lake import Lake, Partition
+from groundswell.params import AnnotateParams
 from groundswell.schema import ANNOTATION, JUDGING_PROVENANCES, LABELS
+from groundswell.settings import Settings
 from groundswell.tombstones import Tombstones
 from groundswell.window import Window
 

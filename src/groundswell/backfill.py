@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 from groundswell.airflow_api import Airflow
 from groundswell.budget import Budget
-from groundswell.config import Params, Settings
 from groundswell.errors import ParamsError, SourceError, StackError, UnknownName, UsageError, WindowError, nearest
 from groundswell.http import Http
 from groundswell.lake import Lake
+from groundswell.params import Params
 from groundswell.refusals import require_settings
+from groundswell.settings import Settings
 from groundswell.sources import source_named
 from groundswell.sources.base import Reading, Source
 from groundswell.window import Window

@@ -13,9 +13,10 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from groundswell.config import Section, Settings
 from groundswell.errors import ComeBack, QuotaSpent, UsageError
 from groundswell.files import alone_in, write_json
+from groundswell.params import Section
+from groundswell.settings import Settings
 from groundswell.sources import source_named
 from groundswell.sources.base import Source
 from groundswell.window import Window

@@ -23,14 +23,15 @@ import pyarrow as pa
 
 from groundswell import sight
 from groundswell.canonical import Canonical
-from groundswell.config import CollectParams, Settings, Topic
 from groundswell.errors import OutOfSight, UnknownName, UsageError, nearest
 from groundswell.files import write_json
 from groundswell.http import Http
 from groundswell.lake import Lake, Partition
+from groundswell.params import CollectParams, Topic
 from groundswell.pseudonym import Pseudonyms, key_id
 from groundswell.refusals import require_legible, require_over_there, require_possible, require_settings
 from groundswell.schema import POST
+from groundswell.settings import Settings
 from groundswell.sorting import SortedPosts, first_of_each
 from groundswell.sources import source_named
 from groundswell.sources.base import Found, Reading, Shown, Source

@@ -18,11 +18,12 @@ from groundswell import folds, nested, runs, tracking
 from groundswell.compare_page import comparison_page
 from groundswell.compare_plots import curves_picture, pareto_picture, standalone
 from groundswell.compare_report import Comparison, costs, curve_trials, report_of
-from groundswell.config import CompareParams, CompareRow, Settings, TrainParams
 from groundswell.errors import DatasetError, UnknownName, nearest
 from groundswell.files import alone_in, replacing, write_json
 from groundswell.git import standing
+from groundswell.params import CompareParams, CompareRow, TrainParams
 from groundswell.ranking import MEASURES
+from groundswell.settings import Settings
 from groundswell.spare import Spare
 from groundswell.trials import DONE, FAILED, LEFT, MAKER, Bench, Outcome, Trial, digest_of
 from groundswell.versions import directory_md5

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from groundswell.config import CompareParams, CompareRow, Settings
 from groundswell.errors import ModelError
 from groundswell.folds import Folds, Rows
 from groundswell.machine import machine
+from groundswell.params import CompareParams, CompareRow
 from groundswell.ranking import Ranking, ranked
+from groundswell.settings import Settings
 from groundswell.trials import DONE, Bench, Outcome, Trial
 
 _COSTS = ("train_seconds", "posts_per_second", "size_bytes", "peak_memory_bytes")

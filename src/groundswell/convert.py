@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from groundswell import text, tracking
-from groundswell.config import Settings
 from groundswell.errors import ModelError, UnknownName, UsageError, nearest
 from groundswell.files import replacing_folder, write_json
 from groundswell.predictor import MODEL_FILES, Predictor
 from groundswell.schema import registered_model
+from groundswell.settings import Settings
 
 TOLERANCE = 1e-5
 """The largest difference of a probability from the export's fp32 network."""

@@ -6,8 +6,8 @@ nothing is refused by it: which near copies hang together is `prepare`'s to know
 
 from __future__ import annotations
 
-from groundswell.config import ValidateParams
 from groundswell.duplicates import near_clusters
+from groundswell.params import ValidateParams
 from groundswell.rawrows import Piece
 from groundswell.text import normalise, skeleton
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from groundswell.config import Params, Settings
 from groundswell.coverage_page import coverage_page
 from groundswell.errors import LakeError
 from groundswell.files import replacing, write_json
 from groundswell.lake import Lake
 from groundswell.overview import overview
+from groundswell.params import Params
+from groundswell.settings import Settings
 from groundswell.superseded import is_made_of
 from groundswell.window import Window, parse_windows
 

@@ -17,10 +17,11 @@ from pathlib import Path
 
 from groundswell import processes, stack
 from groundswell.airflow_api import ENDED, Airflow, pools
-from groundswell.config import Params, Settings
 from groundswell.errors import ParamsError, StackError
 from groundswell.files import write_json
 from groundswell.http import Http
+from groundswell.params import Params
+from groundswell.settings import Settings
 from groundswell.status import champion, windows
 from groundswell.window import Window
 

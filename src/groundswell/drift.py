@@ -16,8 +16,8 @@ import pyarrow as pa
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import wasserstein_distance
 
-from groundswell.config import MonitorParams
 from groundswell.errors import ModelError
+from groundswell.params import MonitorParams
 from groundswell.schema import LABELS
 
 WASSERSTEIN, JENSEN_SHANNON, SHARE = "wasserstein", "jensenshannon", "share"

@@ -16,7 +16,6 @@ from datetime import datetime
 from pathlib import Path
 
 from groundswell import tombstones
-from groundswell.config import Settings
 from groundswell.erasure import artifacts, datasets, models, objects, receipts, serving
 from groundswell.erasure import lake as layers
 from groundswell.erasure.subjects import Subject, Targets, digest_of
@@ -25,6 +24,7 @@ from groundswell.errors import ErasureError, UnknownName, UsageError, nearest
 from groundswell.examples import SPLITS
 from groundswell.lake import Lake
 from groundswell.mirror import refresh
+from groundswell.settings import Settings
 from groundswell.sources import known
 from groundswell.tombstones import Tombstones
 from groundswell.versions import directory_md5, versions_if_any

@@ -18,14 +18,15 @@ import numpy as np
 
 from groundswell import baseline as baselines
 from groundswell import plots, tracking
-from groundswell.config import EvaluateParams, Settings
 from groundswell.errors import DatasetError, ModelError
 from groundswell.examples import Examples, read_examples, read_manifest
 from groundswell.files import replacing_folder, write_json
 from groundswell.learnt import ANCESTORS, TEXTS, met_rows
 from groundswell.metrics import SUMMARY, confusion, reliability, scores
+from groundswell.params import EvaluateParams
 from groundswell.predictor import MODEL_FILES, Predictor
 from groundswell.schema import LABELS
+from groundswell.settings import Settings
 from groundswell.slices import slices_of
 from groundswell.text import fingerprint
 from groundswell.versions import directory_md5

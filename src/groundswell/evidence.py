@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from groundswell.bootstrap import Difference, macro_f1, paired_difference, paired_differences
-from groundswell.config import JudgeParams
 from groundswell.metrics import scores
+from groundswell.params import JudgeParams
 from groundswell.significance import holm, mcnemar_mid_p
 from groundswell.tracking import CHALLENGER, CHAMPION
 

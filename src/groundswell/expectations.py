@@ -20,8 +20,8 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults, ProgressBarsConfig  # noqa: E402
 
-from groundswell.config import ValidateParams  # noqa: E402
 from groundswell.errors import ValidationFailed  # noqa: E402
+from groundswell.params import ValidateParams  # noqa: E402
 from groundswell.schema import LABELS, PROVENANCES  # noqa: E402
 
 ROW = "row"

@@ -1,6 +1,6 @@
 """The names of what is compared, and which of them go together: cleanings, features, models, and the pairs that make sense.
 
-Reads and writes nothing; `config` checks params.yaml by it, `groundswell.approaches` builds what it names.
+Reads and writes nothing; `params` checks params.yaml by it, `groundswell.approaches` builds what it names.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from functools import lru_cache
 
 import pyarrow as pa
 
-from groundswell.config import HygieneParams
 from groundswell.identifiers import is_card
+from groundswell.params import HygieneParams
 from groundswell.pii import USER, Scrubber
 
 COLUMNS = ("text", "url", "parent_id", "native_label")

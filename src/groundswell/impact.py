@@ -14,10 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from groundswell import runs, tracking
-from groundswell.config import Settings
 from groundswell.files import write_json
 from groundswell.lake import Lake
 from groundswell.learnt import Manifests, merged
+from groundswell.settings import Settings
 from groundswell.superseded import Contents
 from groundswell.window import Window
 

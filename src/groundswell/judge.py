@@ -20,7 +20,6 @@ from groundswell import baseline as baselines
 from groundswell import runs, tracking, trial
 from groundswell.answers import answers_of
 from groundswell.behaviour import passed, spoken
-from groundswell.config import JudgeParams, Settings
 from groundswell.contenders import Contender, fair, require_rules
 from groundswell.errors import JudgeRefused, StackError
 from groundswell.evidence import evidence_of
@@ -28,9 +27,11 @@ from groundswell.examples import Examples, read_examples, read_manifest
 from groundswell.files import write_json
 from groundswell.ledger import Ledger, stamp
 from groundswell.metrics import scores
+from groundswell.params import JudgeParams
 from groundswell.predictor import Predictor
 from groundswell.rows import digest
 from groundswell.schema import JUDGING_PROVENANCES, registered_model
+from groundswell.settings import Settings
 from groundswell.signature import signed
 from groundswell.slices import slices_of
 from groundswell.tracking import CHALLENGER, CHAMPION, ModelVersion

@@ -18,11 +18,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from groundswell.config import Place
 from groundswell.encryption import Encryption, KeyFile, reading
 from groundswell.errors import LakeChanged, LakeError
 from groundswell.files import replacing
 from groundswell.fingerprint import Fingerprint
+from groundswell.settings import Place
 from groundswell.storage import TRIES, storage_of
 from groundswell.window import Window
 
@@ -63,7 +63,7 @@ class Partition:
 
 
 class Lake:
-    """The lake at one place: a folder or a `config.Place`."""
+    """The lake at one place: a folder or a `settings.Place`."""
 
     def __init__(self, place: Path | str | Place):
         self.storage = storage_of(place)

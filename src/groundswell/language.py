@@ -12,8 +12,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from groundswell.config import HygieneParams
 from groundswell.errors import ParamsError
+from groundswell.params import HygieneParams
 
 UNKNOWN = "und"
 """BCP 47's word for a language that can't be told."""

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from groundswell.approaches.base import Labelled, Observe, Surroundings
-from groundswell.config import CompareRow, TrainParams
 from groundswell.examples import Examples
+from groundswell.params import CompareRow, TrainParams
 from groundswell.search_space import Value
 
 

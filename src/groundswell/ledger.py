@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from groundswell.config import Settings
 from groundswell.files import fsync, write_json
+from groundswell.settings import Settings
 
 log = logging.getLogger(__name__)
 

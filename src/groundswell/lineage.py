@@ -11,7 +11,6 @@ import logging
 from datetime import UTC, datetime
 
 from groundswell import runs, tracking
-from groundswell.config import Settings
 from groundswell.erasure import datasets
 from groundswell.errors import VersionError
 from groundswell.examples import read_manifest
@@ -19,6 +18,7 @@ from groundswell.files import alone_in
 from groundswell.lake import Lake
 from groundswell.learnt import Manifests, ancestors, merged
 from groundswell.ledger import Ledger
+from groundswell.settings import Settings
 from groundswell.superseded import Contents
 from groundswell.tombstones import Tombstones
 from groundswell.validations import validations

@@ -18,14 +18,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from groundswell import tracking
-from groundswell.config import MonitorParams, Settings
 from groundswell.errors import LakeError, ModelError
 from groundswell.files import alone_in, replacing, write_json
 from groundswell.lake import Lake, Partition
 from groundswell.pages import drift_page
+from groundswell.params import MonitorParams
 from groundswell.predictor import Predictor
 from groundswell.profile import profile
 from groundswell.schema import LABELS
+from groundswell.settings import Settings
 from groundswell.text import normalise
 from groundswell.window import Window
 

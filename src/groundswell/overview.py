@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from groundswell.config import Params, Settings
 from groundswell.errors import LakeError
 from groundswell.lake import Lake, Partition
+from groundswell.params import Params
+from groundswell.settings import Settings
 from groundswell.superseded import built_on, is_made_of, read_sealed
 from groundswell.window import Window, parse_windows
 

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from groundswell.config import HygieneParams, PrepareParams, Settings
 from groundswell.duplicates import connected, near_clusters
 from groundswell.erasure import datasets as erased
 from groundswell.errors import DatasetError, LakeError
@@ -26,8 +25,10 @@ from groundswell.kin import kin_table
 from groundswell.labelling import decided, mapped, outvoted, require_provenances
 from groundswell.lake import Lake, Partition, write_parquet
 from groundswell.language import languages, primary
+from groundswell.params import HygieneParams, PrepareParams
 from groundswell.rows import described
 from groundswell.schema import EXAMPLE, JUDGING_PROVENANCES, LABELS
+from groundswell.settings import Settings
 from groundswell.splits import SPLITS, assign, boundaries, leaked, shuffled
 from groundswell.survey import chosen_annotations, chosen_posts, survey
 from groundswell.text import TEXT_VERSION, normalise, skeleton

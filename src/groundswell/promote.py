@@ -17,11 +17,12 @@ from datetime import datetime
 from pathlib import Path
 
 from groundswell import tracking
-from groundswell.config import PromoteParams, Settings
 from groundswell.errors import JudgeRefused, ModelError, RegistryError
 from groundswell.files import write_json
 from groundswell.ledger import Entry, Ledger, stamp
+from groundswell.params import PromoteParams
 from groundswell.schema import registered_model
+from groundswell.settings import Settings
 from groundswell.signature import require_signed
 
 PREVIOUS = "previous_champion"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime
 
-from groundswell.config import Settings
 from groundswell.errors import NotSettled, ParamsError, SourceError, WindowError
 from groundswell.http import Http
+from groundswell.settings import Settings
 from groundswell.sources.base import Source
 from groundswell.window import Window
 

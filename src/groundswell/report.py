@@ -13,7 +13,6 @@ from datetime import datetime
 from pathlib import Path
 
 from groundswell import tracking
-from groundswell.config import Settings
 from groundswell.files import replacing, replacing_folder, write_json
 from groundswell.reporting import blocks
 from groundswell.reporting.facts import Facts, gather
@@ -22,6 +21,7 @@ from groundswell.reporting.page import page
 from groundswell.reporting.pdf import chromium, pdf
 from groundswell.reporting.slides import slides
 from groundswell.reporting.written import written
+from groundswell.settings import Settings
 
 log = logging.getLogger(__name__)
 

@@ -13,12 +13,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from groundswell import tracking
-from groundswell.config import RetainParams, Settings
 from groundswell.erasure import objects, receipts
 from groundswell.erasure.models import has_registry
 from groundswell.lake import LAYERS, Lake, Partition
 from groundswell.learnt import Manifests, merged
 from groundswell.mirror import refresh
+from groundswell.params import RetainParams
+from groundswell.settings import Settings
 from groundswell.versions import versions_if_any
 
 log = logging.getLogger(__name__)

@@ -8,10 +8,10 @@ champion is not decided here: finishing goes through `promote` and its verdict.
 from __future__ import annotations
 
 from groundswell import tracking
-from groundswell.config import Settings
 from groundswell.errors import RegistryError, SourceError, UsageError
 from groundswell.http import Http
 from groundswell.schema import registered_model
+from groundswell.settings import Settings
 
 CANARY = "canary"
 

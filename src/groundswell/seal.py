@@ -15,11 +15,11 @@ import shutil
 from pathlib import Path
 
 from groundswell import git
-from groundswell.config import Settings
 from groundswell.examples import read_manifest
 from groundswell.files import alone_in, write_json
 from groundswell.lake import Lake, Partition
 from groundswell.mirror import mirror
+from groundswell.settings import Settings
 from groundswell.superseded import sealed_contents, write_sealed
 from groundswell.versions import Version, Versions, directory_md5, files_of, pointer_text, versions_of
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from groundswell import grid
 from groundswell.approaches.options import Value
-from groundswell.config import CompareRow
+from groundswell.params import CompareRow
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ from functools import cached_property
 from pathlib import Path
 
 from groundswell import tracking
-from groundswell.config import CompareRow, Settings
 from groundswell.examples import read_examples
 from groundswell.files import write_json
 from groundswell.folds import READ
 from groundswell.lake import Lake
+from groundswell.params import CompareRow
+from groundswell.settings import Settings
 from groundswell.unlabelled import unlabelled_texts
 
 _POSTS_A_ROW = 3

@@ -21,11 +21,12 @@ from pydantic import SecretStr
 
 from groundswell import processes
 from groundswell.airflow_api import Airflow
-from groundswell.config import Params, Settings
 from groundswell.errors import StackError
 from groundswell.files import replacing
+from groundswell.params import Params
 from groundswell.processes import Service
 from groundswell.schema import registered_model
+from groundswell.settings import Settings
 from groundswell.simulator.server import settings_for
 
 _HEALTHY_WITHIN_SECONDS = 240

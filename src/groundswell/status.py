@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from groundswell import processes, stack
-from groundswell.config import Params, Settings
 from groundswell.lake import Lake
 from groundswell.ledger import Ledger
+from groundswell.params import Params
+from groundswell.settings import Settings
 
 
 def status(settings: Settings, params: Params) -> dict:

@@ -17,9 +17,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from groundswell.config import Place
 from groundswell.errors import LakeChanged, LakeError
 from groundswell.files import beside, fsync, raise_for_storage, sha256_of
+from groundswell.settings import Place
 
 LEDGER = "revisions"
 """The append-only ledger: a file of lines in a folder, an object a line on object storage, where nothing can be appended to."""
@@ -30,7 +30,7 @@ _ONE_PUT = 256 * 2**20
 
 
 def storage_of(place: Path | str | Place) -> Folder | Objects:
-    """The storage at ``place``: a path, or a `config.Place` with a path or a URL."""
+    """The storage at ``place``: a path, or a `settings.Place` with a path or a URL."""
     if isinstance(place, Place) and "://" not in place.url:
         return Folder(Path(place.url))
     return Objects(place) if isinstance(place, Place) else Folder(Path(place))

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from groundswell.config import Settings
 from groundswell.files import write_json
 from groundswell.lake import Lake
+from groundswell.settings import Settings
 from groundswell.window import Window
 
 

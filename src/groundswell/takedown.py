@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from groundswell.config import CollectParams, Settings, TakedownParams, Topic
 from groundswell.errors import ErasureError, SourceError
 from groundswell.examples import SPLITS
 from groundswell.files import write_json
 from groundswell.http import Http
 from groundswell.lake import LAYERS, Lake
+from groundswell.params import CollectParams, TakedownParams, Topic
+from groundswell.settings import Settings
 from groundswell.sources import source_named
 from groundswell.sources.base import Recheck
 from groundswell.tombstones import Tombstones

@@ -23,10 +23,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from groundswell.config import Settings
 from groundswell.errors import ErasureError
 from groundswell.lake import Lake, Partition
 from groundswell.pseudonym import Pseudonyms, key_id
+from groundswell.settings import Settings
 from groundswell.wrapped import holds_wrapped
 
 _PSEUDONYM = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")

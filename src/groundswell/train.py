@@ -21,14 +21,15 @@ from groundswell import plots, runs, tracking, warm_start
 from groundswell.added import Added, added_rows, with_added
 from groundswell.approaches.base import Labelled
 from groundswell.card import card
-from groundswell.config import Settings, TrainParams
 from groundswell.examples import Examples, read_examples, read_manifest
 from groundswell.files import replacing_folder, write_json
 from groundswell.git import standing
 from groundswell.learnt import ANCESTORS
 from groundswell.machine import processor
 from groundswell.metrics import SUMMARY, confusion, scores
+from groundswell.params import TrainParams
 from groundswell.schema import LABELS, registered_model
+from groundswell.settings import Settings
 from groundswell.text import TEXT_VERSION
 from groundswell.tokens import cut
 from groundswell.unlabelled import LEARNT_FROM_LAKE

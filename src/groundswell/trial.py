@@ -27,9 +27,10 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from groundswell.config import JudgeParams, Settings
 from groundswell.errors import ModelError, StackError
+from groundswell.params import JudgeParams
 from groundswell.predictor import Predictor
+from groundswell.settings import Settings
 from groundswell.tracking import CHALLENGER, CHAMPION
 
 ROUNDS = 3

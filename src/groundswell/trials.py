@@ -24,8 +24,8 @@ import numpy as np
 
 from groundswell import approaches, folds, grid
 from groundswell.approaches.trial import read_trial
-from groundswell.config import CompareRow, TrainParams
 from groundswell.files import sha256_of, write_json
+from groundswell.params import CompareRow, TrainParams
 from groundswell.spare import Spare
 from groundswell.text import TEXT_VERSION
 

@@ -22,14 +22,15 @@ from groundswell import approaches, nested, runs, tracking
 from groundswell.alive import this_process
 from groundswell.approaches.base import HELD_OUT_F1, Surroundings
 from groundswell.bootstrap import macro_f1
-from groundswell.config import CompareParams, CompareRow, PrepareParams, Settings, TrainParams, TuneParams
 from groundswell.errors import GroundswellError, ParamsError
 from groundswell.examples import Examples, read_examples
 from groundswell.files import alone_in, replacing, write_json
 from groundswell.git import standing
 from groundswell.lake import Lake
 from groundswell.learners import Learner, learner
+from groundswell.params import CompareParams, CompareRow, PrepareParams, TrainParams, TuneParams
 from groundswell.search_space import Space, Value, space_of, suggested, values_in
+from groundswell.settings import Settings
 from groundswell.studies import Plan, Pruned, Study
 from groundswell.text import fingerprint
 from groundswell.tune_page import tune_page

@@ -12,8 +12,8 @@ import numpy as np
 import yaml
 
 from groundswell.bootstrap import macro_f1, paired_difference
-from groundswell.config import CompareRow
 from groundswell.examples import Examples
+from groundswell.params import CompareRow
 from groundswell.search_space import Value
 from groundswell.studies import Study
 

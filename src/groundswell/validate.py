@@ -21,14 +21,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from groundswell.config import HygieneParams, Settings, ValidateParams
 from groundswell.copies import Beginning
 from groundswell.errors import UsageError, ValidationFailed
 from groundswell.files import replacing, write_json
 from groundswell.hygiene import Hygiene
 from groundswell.lake import Lake, Partition
+from groundswell.params import HygieneParams, ValidateParams
 from groundswell.rawrows import PIECE, Piece, RawRows, frame_of, together
 from groundswell.schema import POST, QUARANTINE
+from groundswell.settings import Settings
 from groundswell.superseded import written_as
 from groundswell.tombstones import Tombstones
 from groundswell.window import Window

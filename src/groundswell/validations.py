@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 
-from groundswell.config import Settings
+from groundswell.settings import Settings
 
 _COUNTS = {"raw": "rows_raw", "quarantine": "rows_quarantined", "valid": "rows_valid"}
 

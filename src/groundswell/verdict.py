@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from groundswell.bootstrap import Difference
-from groundswell.config import JudgeParams
 from groundswell.errors import JudgeRefused
 from groundswell.evidence import Evidence
+from groundswell.params import JudgeParams
 
 PROMOTE, HOLD, INCONCLUSIVE = "PROMOTE", "HOLD", "INCONCLUSIVE"
 LEVEL = 0.05

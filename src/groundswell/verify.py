@@ -11,12 +11,13 @@ import logging
 import time
 from collections.abc import Callable
 
-from groundswell.config import PromoteParams, Settings
 from groundswell.errors import RegistryError, SourceError, StackError
 from groundswell.files import write_json
 from groundswell.http import Http
 from groundswell.ledger import Ledger
+from groundswell.params import PromoteParams
 from groundswell.schema import registered_model
+from groundswell.settings import Settings
 
 log = logging.getLogger(__name__)
 

@@ -18,14 +18,15 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from groundswell import tracking
-from groundswell.config import Settings, TrainParams
 from groundswell.erasure.models import TAG as ERASED
 from groundswell.errors import ModelError, RegistryError
 from groundswell.examples import Examples, read_examples
 from groundswell.lake import Lake
 from groundswell.learnt import ANCESTORS, ROWS, Manifests, learnt_rows, met_rows
+from groundswell.params import TrainParams
 from groundswell.predictor import MODEL_FILES
 from groundswell.schema import LABELS
+from groundswell.settings import Settings
 from groundswell.superseded import Contents
 from groundswell.text import TEXT_VERSION
 from groundswell.unlabelled import LEARNT_FROM_LAKE

@@ -2,7 +2,8 @@
 
 import pytest
 
-from groundswell.config import load_params, load_settings
+from groundswell.params import load_params
+from groundswell.settings import load_settings
 from tests.dags.airflow_home import PROJECT, read_dags
 
 pytestmark = pytest.mark.slow

@@ -21,11 +21,12 @@ import pytest
 
 from groundswell import processes, runs, stack
 from groundswell.airflow_api import Airflow, pools
-from groundswell.config import Settings, load_params
 from groundswell.errors import StackError
 from groundswell.lake import Lake
+from groundswell.params import load_params
 from groundswell.processes import Service
 from groundswell.schema import POST
+from groundswell.settings import Settings
 from groundswell.window import Window
 from tests.dags.airflow_home import PROJECT
 from tests.tiny import tiny_dataset

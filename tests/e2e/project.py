@@ -11,7 +11,8 @@ from pathlib import Path
 
 from groundswell import stack
 from groundswell.airflow_api import Airflow
-from groundswell.config import Settings, load_params
+from groundswell.params import load_params
+from groundswell.settings import Settings
 
 PROJECT = Path(__file__).parent.parent.parent
 

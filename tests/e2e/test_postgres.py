@@ -19,7 +19,8 @@ DAYS = ("2026-10-29", "2026-11-01")
 LOOP = """
 import json, sys
 from groundswell import demo
-from groundswell.config import load_params, load_settings
+from groundswell.params import load_params
+from groundswell.settings import load_settings
 from groundswell.window import Window
 settings = load_settings()
 report = demo.demo(settings, load_params(settings), wanted=tuple(map(Window.parse, sys.argv[1:])), say=lambda line: print(line, file=sys.stderr))

@@ -92,7 +92,7 @@ def answering(exports, tmp_path_factory):
     import mlflow
 
     from groundswell import tracking
-    from groundswell.config import Settings
+    from groundswell.settings import Settings
     from tests.serving.servers import NAME, start_mlflow, start_serving
     from tests.serving.test_serving_process import register
 

@@ -31,7 +31,7 @@ def registered(exports, tmp_path_factory):
     import mlflow
 
     from groundswell import tracking
-    from groundswell.config import Settings
+    from groundswell.settings import Settings
 
     port = free_port()
     proxy = FaultyProxy(port)

@@ -13,8 +13,8 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from groundswell import keys as keys_file
-from groundswell.config import Settings
 from groundswell.errors import KeysError
+from groundswell.settings import Settings
 from serving import messages
 from serving.app import create_app
 from serving.config import ServingSettings

@@ -14,8 +14,8 @@ import httpx2
 import numpy as np
 import pytest
 
-from groundswell.config import Settings
 from groundswell.files import sha256_of
+from groundswell.settings import Settings
 from tests.serving.servers import NAME, SERVING_PYTHON, start_mlflow, start_serving
 from tests.serving.test_serving_process import register
 

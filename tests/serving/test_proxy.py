@@ -13,7 +13,7 @@ import time
 import httpx2
 import pytest
 
-from groundswell.config import Settings
+from groundswell.settings import Settings
 from tests.serving.servers import NAME, PROJECT, Server, free_port, start_mlflow, start_serving
 from tests.serving.test_serving_process import register
 from tests.waiting import eventually

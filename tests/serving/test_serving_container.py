@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from groundswell import keys
-from groundswell.config import Settings
+from groundswell.settings import Settings
 from tests.containers import SCRIPTS, Container, built, environment_of, run, running
 from tests.serving.servers import NAME, free_port, start_mlflow
 from tests.serving.test_serving_process import register

@@ -14,8 +14,8 @@ import httpx2
 import numpy as np
 import pytest
 
-from groundswell.config import Settings
 from groundswell.predictor import Predictor
+from groundswell.settings import Settings
 from serving.messages import LABELS
 from tests.serving.servers import NAME, PROJECT, SERVING_PYTHON, free_port, start_mlflow, start_serving
 from tests.tiny import tiny_rows

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 
 import httpx2
 
-from groundswell.config import Topic
+from groundswell.params import Topic
 from groundswell.sources import contract, source_named
 from groundswell.sources.bluesky import BlueskyTopic
 from groundswell.sources.contract import answer

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from groundswell.config import CollectParams
 from groundswell.errors import SourceError
 from groundswell.http import Http
+from groundswell.params import CollectParams
 from groundswell.simulator.drift import RECORDS
 from groundswell.simulator.faults import PASSING
 from groundswell.sources import source_named

@@ -8,12 +8,12 @@ import httpx2
 import pytest
 
 from groundswell.collect import collect
-from groundswell.config import CollectParams, Topic
 from groundswell.erase import erase
 from groundswell.erasure.subjects import Subject
 from groundswell.errors import AccessRefused, ParamsError, RateLimited, SourceError
 from groundswell.http import Http
 from groundswell.lake import Lake
+from groundswell.params import CollectParams, Topic
 from groundswell.sources.base import Reading, Recheck, iso_moment
 from groundswell.sources.bluesky import SOURCE, BlueskyTopic
 from groundswell.window import Window

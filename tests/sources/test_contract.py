@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from groundswell.collect import collect
-from groundswell.config import CollectParams
 from groundswell.lake import Lake
+from groundswell.params import CollectParams
 from groundswell.sources import SOURCES
 from groundswell.sources.contract import *  # noqa: F403
 from groundswell.sources.contract import DAY, NOW, collected, needs, post, rules_for

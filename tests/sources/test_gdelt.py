@@ -6,9 +6,9 @@ import httpx2
 import pytest
 
 from groundswell.collect import collect
-from groundswell.config import CollectParams, Topic
 from groundswell.errors import SourceError, WindowError
 from groundswell.http import Http
+from groundswell.params import CollectParams, Topic
 from groundswell.sources.base import Reading
 from groundswell.sources.gdelt import SOURCE, GdeltTopic
 from groundswell.window import Window

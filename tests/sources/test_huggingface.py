@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from groundswell.collect import collect
-from groundswell.config import CollectParams, Topic, load_params
 from groundswell.errors import CorpusError, ParamsError, SourceError
 from groundswell.lake import Lake
+from groundswell.params import CollectParams, Topic, load_params
 from groundswell.sources.huggingface import HuggingFaceTopic
 from groundswell.window import Window, parse_windows
 from tests.simulated import settings_at

@@ -10,9 +10,9 @@ import pytest
 from kagglesdk import kaggle_env
 
 from groundswell.collect import collect
-from groundswell.config import CollectParams, Topic, load_params
 from groundswell.errors import AccessRefused, CorpusError, ParamsError, SourceError
 from groundswell.lake import Lake
+from groundswell.params import CollectParams, Topic, load_params
 from groundswell.sources.kaggle import KaggleTopic
 from groundswell.window import Window
 from tests.simulated import settings_at

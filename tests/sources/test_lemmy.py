@@ -7,10 +7,10 @@ import httpx2
 import pytest
 
 from groundswell.collect import collect
-from groundswell.config import CollectParams, Topic
 from groundswell.errors import SourceError
 from groundswell.http import Http
 from groundswell.lake import Lake
+from groundswell.params import CollectParams, Topic
 from groundswell.sources.base import Reading, Recheck
 from groundswell.sources.lemmy import SOURCE, LemmyTopic
 from groundswell.window import Window

@@ -8,10 +8,10 @@ import pytest
 
 from groundswell import tombstones
 from groundswell.collect import collect
-from groundswell.config import CollectParams, Topic
 from groundswell.errors import AccessRefused, ParamsError, RateLimited, SourceError
 from groundswell.http import Http
 from groundswell.lake import Lake
+from groundswell.params import CollectParams, Topic
 from groundswell.sources.base import Reading, Recheck
 from groundswell.sources.mastodon import SOURCE, MastodonTopic, snowflake, text_of
 from groundswell.window import Window

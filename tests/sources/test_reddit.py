@@ -9,10 +9,10 @@ import pytest
 from pydantic import ValidationError
 
 from groundswell.collect import collect
-from groundswell.config import CollectParams, Topic
 from groundswell.errors import AccessRefused, OutOfReach, ParamsError, RateLimited, SourceError
 from groundswell.http import Http
 from groundswell.lake import Lake
+from groundswell.params import CollectParams, Topic
 from groundswell.sources.base import Reading, Recheck
 from groundswell.sources.contract import answer
 from groundswell.sources.reddit import SOURCE, RedditTopic

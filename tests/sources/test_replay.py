@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from groundswell.collect import collect
-from groundswell.config import CollectParams, Topic
 from groundswell.errors import CorpusError, ParamsError
 from groundswell.lake import Lake
+from groundswell.params import CollectParams, Topic
 from groundswell.sources import corpus
 from groundswell.sources.corpus import Corpus
 from groundswell.sources.replay import ReplayTopic

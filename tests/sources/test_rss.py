@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from groundswell.collect import collect, watch
-from groundswell.config import CollectParams, Topic, load_params
 from groundswell.errors import ParamsError, SourceError
 from groundswell.http import Http
 from groundswell.lake import Lake
+from groundswell.params import CollectParams, Topic, load_params
 from groundswell.simulator.content import shown
 from groundswell.simulator.settings import SimulatorSettings
 from groundswell.sources.base import Reading, Shown

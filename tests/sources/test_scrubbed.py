@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from groundswell.collect import collect
-from groundswell.config import CollectParams, ValidateParams
 from groundswell.lake import Lake
+from groundswell.params import CollectParams, ValidateParams
 from groundswell.simulator.content import posts_of
 from groundswell.simulator.settings import SimulatorSettings
 from groundswell.validate import validate

@@ -5,9 +5,9 @@ import json
 import httpx2
 import pytest
 
-from groundswell.config import CollectParams
 from groundswell.errors import SourceError
 from groundswell.http import Http
+from groundswell.params import CollectParams
 from groundswell.sources.base import Reading
 from groundswell.sources.steam import SOURCE, SteamTopic
 from groundswell.window import Window

@@ -8,10 +8,10 @@ import pytest
 from pydantic import ValidationError
 
 from groundswell.collect import collect
-from groundswell.config import CollectParams, Topic
 from groundswell.errors import AccessRefused, ParamsError, QuotaSpent, RateLimited, SourceError, WindowError
 from groundswell.http import Http
 from groundswell.lake import Lake
+from groundswell.params import CollectParams, Topic
 from groundswell.sources.base import Reading, Recheck
 from groundswell.sources.contract import answer
 from groundswell.sources.x import SOURCE, XTopic, written_at

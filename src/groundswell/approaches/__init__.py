@@ -13,8 +13,8 @@ from pathlib import Path
 from groundswell import grid
 from groundswell.approaches.base import Approach, Labelled, Surroundings
 from groundswell.approaches.options import Value
-from groundswell.config import CompareRow, TrainParams
 from groundswell.errors import ParamsError
+from groundswell.params import CompareRow, TrainParams
 
 __all__ = ["VERSION", "Approach", "Labelled", "Surroundings", "check", "family_of", "make", "values_of"]
 

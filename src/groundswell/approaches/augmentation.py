@@ -15,8 +15,8 @@ import numpy as np
 
 from groundswell.approaches.base import Labelled, Surroundings
 from groundswell.approaches.near_words import analyser, is_negation, near_words
-from groundswell.config import CompareRow
 from groundswell.errors import DatasetError, ModelError
+from groundswell.params import CompareRow
 from groundswell.schema import LABELS
 from groundswell.text import fingerprint
 

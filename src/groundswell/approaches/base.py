@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from groundswell.config import TrainParams
+from groundswell.params import TrainParams
 
 ADDED = ("synthetic", "weak")
 """Provenances of rows that augmentation has added: they are learnt from, and nothing is ever measured on them."""

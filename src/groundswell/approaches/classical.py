@@ -15,8 +15,8 @@ from groundswell.approaches import features
 from groundswell.approaches.base import Labelled, Surroundings, memory_bytes
 from groundswell.approaches.cleaning import cleaned
 from groundswell.approaches.options import Option, Value, taken
-from groundswell.config import CompareRow, TrainParams
 from groundswell.errors import DatasetError, ParamsError
+from groundswell.params import CompareRow, TrainParams
 from groundswell.predictor import softmax
 from groundswell.schema import LABELS
 

@@ -14,8 +14,8 @@ from groundswell.approaches.base import Labelled, Surroundings, memory_bytes
 from groundswell.approaches.cleaning import cleaned
 from groundswell.approaches.near_words import analyser
 from groundswell.approaches.options import Option, Value, taken
-from groundswell.config import CompareRow, TrainParams
 from groundswell.metrics import scores
+from groundswell.params import CompareRow, TrainParams
 from groundswell.predictor import softmax
 
 OPTIONS = {"thresholds": Option("published", choices=("published", "fitted"))}

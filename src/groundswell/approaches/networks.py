@@ -14,9 +14,9 @@ from groundswell.approaches import vectors, vocabulary
 from groundswell.approaches.base import Approach, Labelled, Surroundings, held_out, memory_bytes
 from groundswell.approaches.cleaning import cleaned, words_of
 from groundswell.approaches.options import Option, Value, taken
-from groundswell.config import CompareRow, TrainParams
 from groundswell.errors import ParamsError
 from groundswell.metrics import macro_f1
+from groundswell.params import CompareRow, TrainParams
 from groundswell.predictor import softmax
 from groundswell.schema import LABELS
 

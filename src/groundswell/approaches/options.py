@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from groundswell.config import CompareRow
 from groundswell.errors import ParamsError, nearest
+from groundswell.params import CompareRow
 
 Value = float | int | str | bool
 

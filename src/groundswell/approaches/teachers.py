@@ -17,8 +17,8 @@ import numpy as np
 
 from groundswell.approaches.base import Labelled, Surroundings
 from groundswell.batches import Tokenised
-from groundswell.config import CompareRow, TrainParams, usual_rows
 from groundswell.folds import Rows, cut
+from groundswell.params import CompareRow, TrainParams, usual_rows
 from groundswell.schema import LABELS
 
 log = logging.getLogger(__name__)

@@ -20,9 +20,9 @@ from groundswell.approaches import teachers, vocabulary
 from groundswell.approaches.base import Approach, Labelled, Surroundings, held_out
 from groundswell.approaches.cleaning import cleaned
 from groundswell.approaches.options import Option, Value, taken
-from groundswell.config import CompareRow, TrainParams
 from groundswell.errors import ParamsError, nearest
 from groundswell.metrics import macro_f1
+from groundswell.params import CompareRow, TrainParams
 from groundswell.predictor import softmax
 from groundswell.schema import LABELS
 

@@ -25,9 +25,9 @@ import numpy as np
 
 from groundswell import folds as cuts
 from groundswell.approaches.base import Approach, Labelled, Surroundings
-from groundswell.config import CompareRow, TrainParams
 from groundswell.errors import GroundswellError, ModelError
 from groundswell.files import replacing
+from groundswell.params import CompareRow, TrainParams
 from groundswell.schema import LABELS
 from groundswell.text import fingerprint
 

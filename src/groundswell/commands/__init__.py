@@ -13,7 +13,8 @@ from typing import Annotated
 
 import typer
 
-from groundswell.config import Params, Settings, load_params, load_settings
+from groundswell.params import Params, load_params
+from groundswell.settings import Settings, load_settings
 
 TopicOption = Annotated[str | None, typer.Option("--topic", help="A topic of params.yaml; its default one when left out.")]
 _WINDOW = typer.Option("--window", help="A UTC day (2026-10-19), an hour (2026-10-19T05), or a range of them (A..B).")

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from groundswell.commands import TopicOption, configured, now, say, tell
-from groundswell.config import Settings
 from groundswell.errors import UsageError
+from groundswell.settings import Settings
 from groundswell.window import parse_windows
 
 backfill_app = typer.Typer(

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from groundswell.commands import MaybeWindowOption, TopicOption, WindowOption, configured, now, tell
-from groundswell.config import load_settings
 from groundswell.errors import UsageError
+from groundswell.settings import load_settings
 from groundswell.window import parse_windows
 
 

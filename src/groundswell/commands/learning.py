@@ -8,8 +8,8 @@ import typer
 
 from groundswell import grid
 from groundswell.commands import TopicOption, configured, now, tell
-from groundswell.config import CompareRow, Params, TuneParams
 from groundswell.errors import UnknownName, UsageError, nearest
+from groundswell.params import CompareRow, Params, TuneParams
 from groundswell.window import parse_windows
 
 

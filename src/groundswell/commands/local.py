@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from groundswell.commands import configured, heed_signals, say
-from groundswell.config import load_settings
+from groundswell.settings import load_settings
 
 
 def up() -> None:

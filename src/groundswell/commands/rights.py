@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from groundswell.commands import TopicOption, configured, now, tell
-from groundswell.config import load_settings
+from groundswell.settings import load_settings
 
 
 def erase(

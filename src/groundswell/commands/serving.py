@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from groundswell.commands import tell
-from groundswell.config import load_settings
 from groundswell.errors import UsageError
+from groundswell.settings import load_settings
 
 keys_app = typer.Typer(name="keys", no_args_is_help=True, help="Serving's API keys: make, list, revoke.", rich_markup_mode=None)
 

@@ -11,8 +11,8 @@ import tempfile
 from pathlib import Path
 
 from groundswell.artifacts import Artifacts
-from groundswell.config import Settings
 from groundswell.erasure.sweep import contents
+from groundswell.settings import Settings
 
 log = logging.getLogger(__name__)
 

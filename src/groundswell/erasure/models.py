@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from groundswell import tracking
-from groundswell.config import Settings
 from groundswell.learnt import dataset_md5s
+from groundswell.settings import Settings
 from groundswell.unlabelled import LEARNT_FROM_LAKE
 from groundswell.versions import Versions
 

@@ -10,8 +10,8 @@ import json
 from datetime import datetime
 from pathlib import Path
 
-from groundswell.config import Settings
 from groundswell.files import write_json
+from groundswell.settings import Settings
 
 
 def folder(settings: Settings) -> Path:

@@ -12,8 +12,8 @@ import subprocess
 import sys
 from collections.abc import Iterable
 
-from groundswell.config import Settings
 from groundswell.errors import ErasureError
+from groundswell.settings import Settings
 
 
 def forget(topic: str, texts: Iterable[str], *, settings: Settings) -> dict:

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from groundswell import runs, tracking
-from groundswell.config import Settings
 from groundswell.errors import DatasetError
 from groundswell.examples import SPLITS, read_examples
 from groundswell.ledger import Entry, Ledger
+from groundswell.settings import Settings
 from groundswell.tracking import CHALLENGER, CHAMPION, ModelVersion
 from groundswell.versions import directory_md5
 from groundswell.words import words_shown

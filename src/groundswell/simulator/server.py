@@ -46,7 +46,7 @@ def settings_for(url: str) -> dict[str, str]:
 
     The simulated platforms take any; so the real ones stay away from whoever means to simulate.
     """
-    from groundswell.config import Settings
+    from groundswell.settings import Settings
 
     theirs = {name: field for name, field in Settings.model_fields.items() if name.partition("_")[0] in PLATFORMS}
     urls = {name: f"{url}/{name.partition('_')[0]}{urlsplit(field.default).path}" for name, field in theirs.items() if name.endswith("_url")}

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from groundswell.config import CollectParams, Section, Settings
 from groundswell.errors import AccessRefused, RateLimited, SourceError
+from groundswell.params import CollectParams, Section
+from groundswell.settings import Settings
 
 if TYPE_CHECKING:
     from groundswell.http import Http

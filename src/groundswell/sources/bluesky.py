@@ -14,8 +14,9 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from groundswell.config import Section, Settings
 from groundswell.errors import AccessRefused, SourceError
+from groundswell.params import Section
+from groundswell.settings import Settings
 from groundswell.sources.base import Found, Reading, Recheck, Source, iso_moment, whole, word
 from groundswell.wrapped import unwrap
 

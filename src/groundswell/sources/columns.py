@@ -12,8 +12,9 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from groundswell.config import Section, Settings
 from groundswell.errors import CorpusError, ParamsError, nearest
+from groundswell.params import Section
+from groundswell.settings import Settings
 from groundswell.sources.base import Found, Reading, moment, real, whole, word
 from groundswell.sources.corpus import Corpus, Row
 

@@ -22,11 +22,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from groundswell.collect import collect
-from groundswell.config import CollectParams, Settings
 from groundswell.errors import SourceError
 from groundswell.http import Http
 from groundswell.lake import Lake
+from groundswell.params import CollectParams
 from groundswell.schema import POST
+from groundswell.settings import Settings
 from groundswell.sources import source_named
 from groundswell.sources.base import Reading
 from groundswell.window import Window

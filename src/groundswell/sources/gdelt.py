@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
-from groundswell.config import Section
 from groundswell.errors import SourceError
 from groundswell.http import sentence
+from groundswell.params import Section
 from groundswell.sources.base import Found, Reading, Source, word
 
 RECORDS = 250

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from urllib.parse import quote
 
-from groundswell.config import Section
 from groundswell.errors import SourceError
+from groundswell.params import Section
 from groundswell.sources.base import Found, Reading, Recheck, Source, moment, whole, word
 
 HITS_PER_QUERY = 1000

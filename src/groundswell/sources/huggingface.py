@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import model_validator
 
-from groundswell.config import Settings
 from groundswell.errors import CorpusError, SourceError
+from groundswell.settings import Settings
 from groundswell.sources.base import Found, Reading, Source
 from groundswell.sources.columns import Columns, in_project, posts_of
 from groundswell.sources.corpus import FORMATS, Corpus

@@ -13,8 +13,8 @@ from typing import ClassVar
 
 from pydantic import field_validator, model_validator
 
-from groundswell.config import Settings
 from groundswell.errors import AccessRefused, CorpusError, SourceError
+from groundswell.settings import Settings
 from groundswell.sources.base import Found, Reading, Source
 from groundswell.sources.columns import FileColumns, in_project, posts_of
 from groundswell.sources.corpus import Corpus

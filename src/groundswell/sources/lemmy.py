@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 
 from pydantic import Field
 
-from groundswell.config import Section, Settings
 from groundswell.errors import SourceError
+from groundswell.params import Section
+from groundswell.settings import Settings
 from groundswell.sources.base import Found, Reading, Recheck, Source, iso_moment, real, whole, word
 
 POSTS_PER_PAGE = 50

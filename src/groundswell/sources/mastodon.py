@@ -16,9 +16,10 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from groundswell.config import Section, Settings
 from groundswell.errors import AccessRefused, SourceError
 from groundswell.http import Answer
+from groundswell.params import Section
+from groundswell.settings import Settings
 from groundswell.sources.base import Found, Reading, Recheck, Source, iso_moment, whole, word
 
 STATUSES_PER_PAGE = 40

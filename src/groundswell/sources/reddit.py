@@ -16,9 +16,10 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from groundswell.config import Section, Settings
 from groundswell.errors import AccessRefused, OutOfReach, SourceError
 from groundswell.http import Http
+from groundswell.params import Section
+from groundswell.settings import Settings
 from groundswell.sources.base import Found, Reading, Recheck, Source, moment, real, whole, word
 
 POSTS_PER_PAGE = 100

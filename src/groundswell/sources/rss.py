@@ -20,9 +20,10 @@ from urllib.parse import urljoin, urlsplit
 
 from pydantic import Field, field_validator
 
-from groundswell.config import Section, Settings
 from groundswell.errors import ParamsError, SourceError
 from groundswell.http import without_login
+from groundswell.params import Section
+from groundswell.settings import Settings
 from groundswell.sources.base import Found, Reading, Shown, Source, moment, word
 from groundswell.sources.markup import plain
 from groundswell.sources.zones import feed_time, is_zone

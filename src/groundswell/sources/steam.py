@@ -13,8 +13,8 @@ from datetime import datetime
 
 from pydantic import Field
 
-from groundswell.config import Section
 from groundswell.errors import SourceError
+from groundswell.params import Section
 from groundswell.sources.base import Found, Reading, Source, moment, real, whole, word
 
 REVIEWS_PER_PAGE = 100

@@ -14,8 +14,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from groundswell.config import Section
 from groundswell.errors import QuotaSpent, SourceError
+from groundswell.params import Section
 from groundswell.sources.base import Found, Reading, Recheck, Source, iso_moment, whole, word
 from groundswell.sources.x_api import SEARCHES, USD_PER_POST, Search, asked, count, span
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from groundswell.config import Settings
 from groundswell.errors import SourceError
 from groundswell.http import Http
+from groundswell.settings import Settings
 from groundswell.sources.base import Reading, whole
 
 USD_PER_POST = 0.005
