@@ -153,7 +153,7 @@ def grown(first, tmp_path_factory):
 def test_the_first_model_has_nobody_to_begin_with(first, caplog):
     report = first.champion
     assert report["warm_start"] == {"refused": "there is no champion yet", "champion": None}
-    assert report["rows"] == {"train": 123, "validation": 48}
+    assert report["rows"] == {"train": 123, "validation": 48, "added": {}}
     assert len(_looks(first, report)) == 3 and first.version(report).tags.keys() & {"ancestors"} == set()
 
 
@@ -196,7 +196,7 @@ def test_rows_that_the_champion_met_in_others_of_their_group_do_not_judge(grown)
     assert "4" in rows["validation"] and {"5", "0"} <= set(rows["test"])
     assert not {"1", "2", "3"} & {row for split in rows.values() for row in split}
     assert report["warm_start"]["validation_rows_left_out"] == 1
-    assert report["rows"] == {"train": len(rows["train"]), "validation": len(rows["validation"]) - 1}
+    assert report["rows"] == {"train": len(rows["train"]), "validation": len(rows["validation"]) - 1, "added": {}}
     test, exports = read_examples(dataset, "test"), (Contender(None, project.export), Contender(None, champion))
     left, excluded = fair(test, dataset, *exports)
     assert excluded["rows"] == 2 == excluded["seen_by_challenger"] + excluded["met_by_challenger"]
@@ -254,6 +254,7 @@ from pathlib import Path
 logging.basicConfig(level="INFO", stream=sys.stderr)
 from groundswell.params import TrainParams
 from groundswell.settings import Settings
+from groundswell.train import train
 settings = Settings(project=Path({str(project.settings.project)!r}), home=Path("var"), mlflow_uri="", dvc_remote="")
 train("games", settings=settings, params=TrainParams.model_validate_json({project.params().model_dump_json()!r}))
 """
