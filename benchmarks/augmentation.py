@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 from corpora import games
-from harness import Measure, finish, shared
-from learners import baseline, page, speaks
+from harness import Measure, finish
+from learners import asked, baseline, page, speaks
 
 from groundswell.approaches import Labelled, Surroundings
 from groundswell.approaches.augmentation import augmented
@@ -78,13 +78,7 @@ def said(kind: str, difference: dict) -> str:
 
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("path", nargs="?", type=Path)
-    parser.add_argument("--folds", type=int, default=3)
-    parser.add_argument("--rows", type=int, default=0, help="tweets that are looked at; 0: all")
-    found = parser.parse_args(words)
-    found.path = found.path or shared("games")
-    return found
+    return asked(__doc__, words, corpus=("games",), folds=3, rows=0)
 
 
 if __name__ == "__main__":

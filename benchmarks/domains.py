@@ -13,7 +13,7 @@ import sys
 import numpy as np
 from corpora import finance, games, some, tweets
 from harness import Measure, finish, shared
-from learners import baseline, cells, network, page, shipped, speaks, summary
+from learners import asked, baseline, cells, network, page, shipped, speaks, summary
 
 from groundswell.approaches import Labelled
 from groundswell.approaches.base import held_out
@@ -80,12 +80,7 @@ def measures(found: dict) -> list[Measure]:
 
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=3_600)
-    parser.add_argument("--judged", type=int, default=1_200)
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=0)
-    return parser.parse_args(words)
+    return asked(__doc__, words, rows=3_600, judged=1_200, seeds=1, threads=0)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from corpora import games, some
-from harness import Measure, finish, shared
-from learners import cells, difference, network, page, points, shipped, speaks, summary
+from harness import Measure, finish
+from learners import asked, cells, difference, network, page, points, shipped, speaks, summary
 
 from groundswell.approaches import Labelled
 from groundswell.behaviour import Case, cases
@@ -80,14 +80,7 @@ def measures(facts: dict) -> list[Measure]:
 
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("path", nargs="?", type=Path)
-    parser.add_argument("--rows", type=int, default=8_000)
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=0)
-    found = parser.parse_args(words)
-    found.path = found.path or shared("games")
-    return found
+    return asked(__doc__, words, corpus=("games",), rows=8_000, seeds=1, threads=0)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 import numpy as np
 from corpora import finance
-from harness import Measure, finish, shared
-from learners import baseline, cells, difference, network, page, points, shipped, speaks, summary
+from harness import Measure, finish
+from learners import asked, baseline, cells, difference, network, page, points, shipped, speaks, summary
 
 from groundswell.approaches import Labelled
 
@@ -82,14 +81,7 @@ def measures(levels: dict) -> list[Measure]:
 
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("path", nargs="?", type=Path)
-    parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=0)
-    found = parser.parse_args(words)
-    found.path = found.path or shared("finance", "all-data.csv")
-    return found
+    return asked(__doc__, words, corpus=("finance", "all-data.csv"), folds=5, seeds=1, threads=0)
 
 
 if __name__ == "__main__":

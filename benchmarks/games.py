@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 import numpy as np
 from corpora import Games, games
-from harness import Measure, finish, shared
-from learners import baseline, cells, difference, network, page, points, shipped, speaks, summary
+from harness import Measure, finish
+from learners import asked, baseline, cells, difference, network, page, points, shipped, speaks, summary
 
 from groundswell.approaches import Labelled
 
@@ -63,14 +62,7 @@ def measures(table: dict, apart: dict) -> list[Measure]:
 
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("path", nargs="?", type=Path)
-    parser.add_argument("--rows", type=int, default=12_000, help="rows that the network learns from, on either side")
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=0)
-    found = parser.parse_args(words)
-    found.path = found.path or shared("games")
-    return found
+    return asked(__doc__, words, corpus=("games",), rows=12_000, seeds=1, threads=0)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ default does not.
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import logging
 import os
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from corpora import digest
-from harness import PROJECT, RESULTS, commit
+from harness import PROJECT, RESULTS, commit, shared
 
 from groundswell import grid
 from groundswell.approaches import Labelled
@@ -42,6 +43,34 @@ _LINEAR_CODE = tuple(f"approaches/{name}.py" for name in ("classical", "features
 _TEACHERS_CODE = (*_LINEAR_CODE, "approaches/teachers.py", "folds.py")
 
 log = logging.getLogger(__name__)
+
+
+_NUMBERS = {
+    "rows": "rows to learn from; where the default is 0: all",
+    "judged": "other rows, to judge on",
+    "folds": "parts, cut by group, each judged by what learnt from the others",
+    "seeds": "trainings of each network",
+    "threads": "0: all cores",
+}
+"""What a benchmark of quality may be told on its command line, by name."""
+
+
+def asked(doc: str, words: Sequence[str] | None, *, corpus: Sequence[str] = (), only: Sequence[str] = (), **defaults: int) -> argparse.Namespace:
+    """What the command line ``words`` (None: this process's) says: a number for each of ``defaults``, named as in `_NUMBERS`.
+
+    With ``corpus``, its parts below the shared data, also ``path``, another place to read it from; with ``only`` a choice of these names.
+    """
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    if corpus:
+        parser.add_argument("path", nargs="?", type=Path)
+    for name, default in defaults.items():
+        parser.add_argument(f"--{name}", type=int, default=default, help=f"{_NUMBERS[name]} (default: {default})")
+    if only:
+        parser.add_argument("--only", type=lambda text: text.split(","), default=list(only), help="names, between commas")
+    found = parser.parse_args(words)
+    if corpus:
+        found.path = found.path or shared(*corpus)
+    return found
 
 
 def shipped() -> TrainParams:

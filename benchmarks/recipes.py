@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 import numpy as np
 from corpora import some, tweets
-from harness import Measure, finish, shared
-from learners import cells, difference, network, page, points, reweighed, speaks, summary
+from harness import Measure, finish
+from learners import asked, cells, difference, network, page, points, reweighed, speaks, summary
 
 from groundswell.approaches.base import held_out
 from groundswell.params import TrainParams
@@ -101,16 +100,7 @@ def measures(table: list[dict]) -> list[Measure]:
 
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("path", nargs="?", type=Path)
-    parser.add_argument("--rows", type=int, default=12_000)
-    parser.add_argument("--judged", type=int, default=4_000)
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--only", type=lambda text: text.split(","), default=list(RECIPES))
-    found = parser.parse_args(words)
-    found.path = found.path or shared("tweets", "tweets.csv")
-    return found
+    return asked(__doc__, words, corpus=("tweets", "tweets.csv"), only=list(RECIPES), rows=12_000, judged=4_000, seeds=1, threads=0)
 
 
 if __name__ == "__main__":

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 import numpy as np
 from corpora import SIMILARITY, Pair, some, tweets
-from harness import Measure, finish, shared
-from learners import cells, difference, linear_rows, network, page, points, reweighed, shipped, speaks, summary
+from harness import Measure, finish
+from learners import asked, cells, difference, linear_rows, network, page, points, reweighed, shipped, speaks, summary
 
 PUBLISHED = {
     "TimeLMs": 0.737,
@@ -107,14 +106,7 @@ def measures(facts: dict, *, is_whole: bool) -> list[Measure]:
 
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("path", nargs="?", type=Path)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--rows", type=int, default=0, help="learn from so many rows only (a trial: no floors); 0: all")
-    found = parser.parse_args(words)
-    found.path = found.path or shared("tweets", "tweets.csv")
-    return found
+    return asked(__doc__, words, corpus=("tweets", "tweets.csv"), seeds=3, threads=0, rows=0)
 
 
 if __name__ == "__main__":

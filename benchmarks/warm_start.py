@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 from corpora import digest, some, tweets
-from harness import Measure, finish, shared
-from learners import CODE, MOST_SHARE, STOP_ROWS, STOP_SHARE, answers, cells, code_of, difference, kept, page, points, speaks, summary
+from harness import Measure, finish
+from learners import CODE, MOST_SHARE, STOP_ROWS, STOP_SHARE, answers, asked, cells, code_of, difference, kept, page, points, speaks, summary
 
 from groundswell.approaches import Labelled
 from groundswell.approaches.base import held_out
@@ -159,15 +159,7 @@ def measures(table: list[dict]) -> list[Measure]:
 
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("path", nargs="?", type=Path)
-    parser.add_argument("--rows", type=int, default=12_000)
-    parser.add_argument("--judged", type=int, default=4_000)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=0)
-    found = parser.parse_args(words)
-    found.path = found.path or shared("tweets", "tweets.csv")
-    return found
+    return asked(__doc__, words, corpus=("tweets", "tweets.csv"), rows=12_000, judged=4_000, seeds=3, threads=0)
 
 
 if __name__ == "__main__":
