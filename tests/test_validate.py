@@ -10,7 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from groundswell.cli import app
 from groundswell.coverage import coverage
 from groundswell.errors import LakeChanged, LakeError, UsageError, ValidationFailed
 from groundswell.lake import Lake
@@ -50,8 +52,8 @@ def put(settings, rows, window=DAY, source="replay", schema=ANY_COLUMNS):
     return lake.write(partition, pa.Table.from_pylist(rows, schema), {"window": window.key, "status": "complete", "connector_version": "1"})
 
 
-def run(settings, windows=(DAY,), sources=("replay",), *, spare_missing=False, **params):
-    return validate("games", sources, list(windows), settings=settings, params=ValidateParams(**params), spare_missing=spare_missing)
+def run(settings, windows=(DAY,), sources=("replay",), *, spare_missing=False, among=(), **params):
+    return validate("games", sources, list(windows), settings=settings, params=ValidateParams(**params), spare_missing=spare_missing, among=among)
 
 
 def layer(settings, name, window=DAY, source="replay"):
@@ -270,6 +272,71 @@ def test_a_range_writes_the_same_partitions_as_its_windows_one_by_one(tmp_path):
     assert [{name: data for name, data in files(one).items() if name.startswith("lake")} for one in both][0] == {
         name: data for name, data in files(both[1]).items() if name.startswith("lake")
     }
+
+
+def both_sources(settings):
+    """A window of two sources, a row of each quarantined, one with an address in it."""
+    put(settings, [post(n, text="" if n == 3 else f"t{n}, write to who{n}@example.org") for n in range(30)])
+    put(settings, [post(n, source="steam", text=None if n in (4, 5) else f"s{n}") for n in range(40)], source="steam")
+    return ("replay", "steam")
+
+
+def test_one_source_validated_again_leaves_the_windows_report_whole(settings):
+    sources = both_sources(settings)
+    whole = run(settings, sources=sources, among=sources)
+    before = files(settings)
+    again = run(settings, sources=("steam",), among=sources)
+    assert files(settings) == before, "nothing changed: the report and the page are the same bytes"
+    assert again == whole | {"changed": []} and (whole["rows_raw"], whole["quarantined"]) == (70, {"text_blank": 1, "text_missing": 2})
+    assert list(whole["sources"]) == ["replay", "steam"] and whole["scrubbed"]["replay"]
+
+
+def test_what_one_source_brought_anew_is_in_the_windows_report_beside_the_others(tmp_path):
+    alone, together = (Settings(project=tmp_path / name) for name in ("alone", "together"))
+    for settings, chosen in ((alone, ("steam",)), (together, ("replay", "steam"))):
+        sources = both_sources(settings)
+        run(settings, sources=sources, among=sources)
+        put(settings, [post(n, source="steam", text=None if n == 7 else f"other {n}") for n in range(35)], source="steam")
+        run(settings, sources=chosen, among=sources)
+    kept, due = (json.loads(one.report("validate", "games", DAY.key).read_text()) for one in (alone, together))
+    assert kept == due and kept["rows_raw"] == 65 and kept["great_expectations"]["suites"]["posts"]["results"][0]["element_count"] == 65
+
+
+def test_a_refusal_stays_in_the_windows_report_until_its_source_is_validated_again(settings):
+    sources = both_sources(settings)
+    put(settings, [post(n, text="") for n in range(30)])
+    with pytest.raises(ValidationFailed, match="replay"):
+        run(settings, sources=sources, among=sources)
+    report = run(settings, sources=("steam",), among=sources)
+    assert layer(settings, "valid", source="steam") and not report["success"] and report["windows_refused"] == [DAY.key]
+    assert [failure["source"] for failure in report["failures"]] == ["replay"]
+    both_sources(settings)
+    assert run(settings, sources=("replay",), among=sources)["success"]
+
+
+def test_what_is_no_source_of_the_topic_any_more_leaves_its_windows_report(settings):
+    sources = both_sources(settings)
+    run(settings, sources=sources, among=sources)
+    report = run(settings, sources=("steam",), among=("steam",))
+    assert list(report["sources"]) == ["steam"] and list(report["partitions"]) == ["steam/games/2026-10-19"]
+
+
+def test_what_was_missing_of_others_stays_said(settings):
+    sources = ("replay", "steam", "hackernews")
+    both_sources(settings)
+    run(settings, sources=sources, among=sources, spare_missing=True)
+    report = run(settings, sources=("steam",), among=sources, spare_missing=True)
+    assert report["missing"] == ["hackernews/games/2026-10-19"]
+
+
+def test_the_command_leaves_the_windows_report_whole_too(settings, monkeypatch):
+    both_sources(settings)
+    corpus = "replay: {path: posts.csv, columns: {created_at: time, text: body}}"
+    (settings.project / "params.yaml").write_text(f"topic: games\ntopics:\n  games:\n    steam: {{app_ids: [730]}}\n    {corpus}\n")
+    monkeypatch.setenv("GROUNDSWELL_PROJECT", str(settings.project))
+    for chosen in ([], ["--sources", "steam"]):
+        CliRunner().invoke(app, ["validate", "--window", DAY.key, *chosen], catch_exceptions=False)
+    assert json.loads(settings.report("validate", "games", DAY.key).read_text())["rows_raw"] == 70
 
 
 def test_an_hour_is_a_window_too(settings):

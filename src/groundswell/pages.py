@@ -143,7 +143,7 @@ def _failures(report: dict) -> str:
         return ""
     lines = [f"{failure['window']} · {failure['source']} · {failure['rule']}: {failure['found']}" for failure in report["failures"][:50]]
     more = len(report["failures"]) - len(lines)
-    return alert("Refused; nothing of these windows went to valid:", lines + ([f"and {more} more"] if more else []), "bad")
+    return alert("Refused; valid stayed as it was there:", lines + ([f"and {more} more"] if more else []), "bad")
 
 
 def _missing(report: dict) -> str:

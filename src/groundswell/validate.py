@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from groundswell.copies import Beginning
 from groundswell.errors import UsageError, ValidationFailed
-from groundswell.files import replacing, write_json
+from groundswell.findings import Findings, explained, published
 from groundswell.hygiene import Hygiene
 from groundswell.lake import Lake, Partition
 from groundswell.params import HygieneParams, ValidateParams
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_COUNTED = ("rows_raw", "rows_quarantined", "rows_duplicate", "rows_near_duplicate", "rows_compared")
 _HYGIENE = HygieneParams()
 _QUARANTINE = pa.schema([field.with_nullable(True) for field in QUARANTINE])  # what is missing from a row is why it lies there
 
@@ -65,8 +64,11 @@ def validate(
     params: ValidateParams,
     hygiene: HygieneParams = _HYGIENE,
     spare_missing: bool = False,
+    among: Collection[str] = (),
 ) -> dict:
     """Validate ``windows`` (in order) of ``topic``; returns the report, and under ``changed`` the valid partitions that are new or ``revised``.
+
+    ``among``: all sources of the topic, where ``sources`` are some of them. What the windows' last report says of the others stays in it.
 
     A revision has the reason of its raw partition. `LakeError` names a raw partition that is not there. With ``spare_missing`` it is named
     under ``missing`` instead, where ``rows_due`` asks nothing of its source and the window has a partition of another one.
@@ -74,16 +76,16 @@ def validate(
     if not sources:
         raise UsageError(f"topic {topic!r} has no source in params.yaml: name one under topics.{topic}")
     lake, tombstones, cleaner = Lake(settings.lake), Tombstones(settings), Hygiene(hygiene)
-    found = _Found(missing=_missing(lake, topic, [each for each in sources if not params.rows_due.get(each)], windows) if spare_missing else [])
-    for partitions in _groups(lake, topic, sources, windows, spared=set(found.missing)):
+    missing = _missing(lake, topic, [each for each in sources if not params.rows_due.get(each)], windows) if spare_missing else []
+    found = Findings(missing=[partition.key for partition in missing])
+    for partitions in _groups(lake, topic, sources, windows, spared=set(missing)):
         group = _judged([RawRows(lake, partition, tombstones) for partition in partitions], params)
         _write(lake, group, tombstones, cleaner, found)
-        found.add(group)
+        found.add(group.raws, group.summary, group.reasons, group.failures, {"posts": group.posts, "partitions": group.partitions})
         log.info("%s: validated up to %s", topic, partitions[-1].window.key)
-    report = _report(topic, windows, found)
-    _publish(report, settings)
+    report = published(topic, windows, found, settings, keep=set(among) - set(sources))
     if found.failures:
-        raise ValidationFailed(_explain(report, settings))
+        raise ValidationFailed(explained(topic, found, settings.home / report["page"]))
     return report | {"changed": found.changed, "revised": found.revised}
 
 
@@ -182,7 +184,7 @@ def _numbers(rule: str, raw: RawRows, row: pd.Series, params: ValidateParams) ->
     return f"{count:.0f} of {row.rows_raw:.0f} rows {what} ({share:.1%}; at most {most:.1%} may)"
 
 
-def _write(lake: Lake, group: _Group, tombstones: Tombstones, cleaner: Hygiene, found: _Found) -> None:
+def _write(lake: Lake, group: _Group, tombstones: Tombstones, cleaner: Hygiene, found: Findings) -> None:
     """Write the accepted windows; what lies there now, what was taken out, and which valid partitions are other ones goes to ``found``."""
     refused = {failure["window"] for failure in group.failures}
     for raw, reasons in zip(group.raws, group.reasons, strict=True):
@@ -222,79 +224,3 @@ def _valid_content(lake: Lake, raw: Partition) -> str | None:
 
 def _facts(described: dict) -> dict:
     return {key: described[key] for key in ("rows", "sha256", "content_sha256") if key in described}
-
-
-@dataclass
-class _Found:
-    """What the groups said and did, added up."""
-
-    missing: list[Partition] = field(default_factory=list)
-    rows: Counter = field(default_factory=Counter)
-    quarantined: Counter = field(default_factory=Counter)
-    sources: dict[str, Counter] = field(default_factory=dict)
-    failures: list[dict] = field(default_factory=list)
-    written: dict[str, dict] = field(default_factory=dict)
-    scrubbed: dict[str, Counter] = field(default_factory=dict)
-    changed: list[str] = field(default_factory=list)
-    revised: list[str] = field(default_factory=list)
-    verdicts: dict[str, list[Verdict]] = field(default_factory=lambda: {"posts": [], "partitions": []})
-
-    def add(self, group: _Group) -> None:
-        for raw, counts in zip(group.raws, group.summary.to_dict("records"), strict=True):
-            mine = Counter({name: int(counts[name]) for name in _COUNTED})
-            self.sources.setdefault(raw.partition.source, Counter()).update(mine)
-            self.rows.update(mine, rows_unreadable=raw.rows if raw.columns_wrong else 0)
-        self.quarantined.update({rule: len(rows) for rule, rows in group.posts.broken.items() if len(rows)})
-        self.failures += group.failures
-        for name, verdict in (("posts", group.posts), ("partitions", group.partitions)):
-            self.verdicts[name].append(replace(verdict, broken={}))
-
-
-def _report(topic: str, windows: Sequence[Window], found: _Found) -> dict:
-    window = windows[0].key if len(windows) == 1 else f"{windows[0].key}..{windows[-1].key}"
-    return {
-        "stage": "validate",
-        "topic": topic,
-        "window": window,
-        "success": not found.failures,
-        "windows": len(windows),
-        "windows_refused": sorted({failure["window"] for failure in found.failures}),
-        "rows_raw": found.rows["rows_raw"],
-        "rows_valid": found.rows["rows_raw"] - found.rows["rows_quarantined"] - found.rows["rows_unreadable"],
-        "rows_quarantined": found.rows["rows_quarantined"],
-        "quarantined": dict(sorted(found.quarantined.items())),
-        "scrubbed": {source: dict(sorted(counts.items())) for source, counts in sorted(found.scrubbed.items())},
-        "sources": {source: dict(counts) for source, counts in sorted(found.sources.items())},
-        "failures": found.failures,
-        "missing": [partition.key for partition in found.missing],
-        "partitions": found.written,
-        "great_expectations": _great_expectations(found.verdicts),
-        "page": f"reports/validate/{topic}/{window}.html",
-    }
-
-
-def _great_expectations(verdicts: dict[str, list[Verdict]]) -> dict:
-    from importlib.metadata import version
-
-    from groundswell.expectations import merged
-
-    suites = {name: merged(each) for name, each in verdicts.items()}
-    told = {name: {"success": v.success, "statistics": v.statistics, "results": v.results} for name, v in suites.items()}
-    return {"version": version("great-expectations"), "suites": told}
-
-
-def _publish(report: dict, settings: Settings) -> None:
-    """The page, then the report: the report means done."""
-    from groundswell.pages import validation_page
-
-    with replacing(settings.root / report["page"]) as beside:
-        beside.write_text(validation_page(report), encoding="utf-8")
-    write_json(report, settings.report("validate", report["topic"], report["window"]))
-    log.info("%s %s: %d raw, %d quarantined", report["topic"], report["window"], report["rows_raw"], report["rows_quarantined"])
-
-
-def _explain(report: dict, settings: Settings) -> str:
-    shown = [f"{failure['window']} {failure['source']}: {failure['found']}" for failure in report["failures"][:3]]
-    more = len(report["failures"]) - len(shown)
-    told = "; ".join(shown) + (f"; and {more} more" if more else "")
-    return f"topic {report['topic']}: {told}. Nothing of these windows went to valid; see {settings.home / report['page']}"

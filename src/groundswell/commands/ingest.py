@@ -64,7 +64,10 @@ def validate(
     from groundswell.validate import validate as stage
 
     name, wanted = params.topic_named(topic)
-    chosen, how = wanted.sources_named(sources), {"params": params.validate_, "hygiene": params.hygiene, "spare_missing": spare_missing}
+    chosen, how = (
+        wanted.sources_named(sources),
+        {"params": params.validate_, "hygiene": params.hygiene, "spare_missing": spare_missing, "among": wanted.sources},
+    )
     tell(stage(name, chosen, windows, settings=settings, **how))
 
 
