@@ -41,12 +41,12 @@ def settings(tmp_path):
     return Settings(project=tmp_path, home=tmp_path)
 
 
-def put(settings, source, counts):
+def put(settings, source, counts, status="complete"):
     """Days in the lake, with so many posts each."""
     lake = Lake(settings.lake)
     for day, count in counts.items():
         rows = [dict.fromkeys(POST.names) | {"post_id": str(number)} for number in range(count)]
-        lake.write(lake.partition("raw", source, "games", Window.parse(day)), pa.Table.from_pylist(rows, ANY), {"status": "complete"})
+        lake.write(lake.partition("raw", source, "games", Window.parse(day)), pa.Table.from_pylist(rows, ANY), {"status": status})
 
 
 def planned(settings, source, windows=DAYS, **options):
@@ -64,6 +64,13 @@ def test_what_is_there_is_not_needed_unless_asked_for_again(settings):
     assert len(planned(settings, "steam", again=True)["needed"]) == 10
     put(settings, "steam", dict.fromkeys([window.key for window in DAYS], 1))
     assert planned(settings, "steam")["needed"] == []
+
+
+def test_a_window_that_was_read_in_part_only_is_needed(settings):
+    put(settings, "reddit", {"2026-10-03": 10})
+    put(settings, "reddit", {"2026-10-04": 30}, status="open")
+    found = planned(settings, "reddit")
+    assert (found["there"], found["ranges"]) == (1, ["2026-10-01..2026-10-02", "2026-10-04..2026-10-10"])
 
 
 def test_every_app_community_and_tag_is_a_query_with_pages_of_its_own(settings):

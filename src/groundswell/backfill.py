@@ -55,7 +55,9 @@ def plan(
         raise UnknownName(f"topic {topic!r} has no section {source!r} in params.yaml{nearest(source, params.topics[topic].sources)}")
     network = source_named(source).for_topic(section)
     _require_within_reach(network, windows, now)
-    there = {one.window: one for one in Lake(settings.lake).partitions("raw", source=source, topic=topic)}
+    lake = Lake(settings.lake)
+    there = {one.window: one for one in lake.partitions("raw", source=source, topic=topic)}
+    there = {window: one for window, one in there.items() if window not in windows or lake.metadata(one).get("status") != "open"}
     needed = [window for window in windows if again or window not in there]
     asked = network if needed else replace(network, count=None)
     posts, basis = _posts(asked, section, needed or windows, there, settings, params, transport)

@@ -66,7 +66,7 @@ def collect(
     ``now`` only decides whether a window may be had. ``spare_out_of_sight``: a window that an append-on-sight source shows nothing of is
     named in the report instead of refused. Errors: `UnknownName`, `ParamsError`, `WindowError` (nothing was tried); `SourceError`,
     `CorpusError` (windows before the failing one are whole, it and those after it are as they were; where one of several addresses of an
-    append-on-sight source failed, what the others showed is written).
+    append-on-sight source, or one of several listings of a walk back failed, what the others showed is written and the window open).
     """
     network = source_named(source)
     section = _section(source, topic_name, topic)
@@ -146,6 +146,8 @@ def _by_window(
                     kept += 1
                 require_legible(network, window, kept, reading.dropped)
                 yield window, posts.until(window.end), reading.dropped, reading
+            if reading.failure:
+                raise reading.failure
         return
     (reading,) = readings
     dropped: dict[Window, Counter] = {window: Counter() for window in windows}
@@ -218,7 +220,7 @@ class _Job:
         made_with = self.canonical.pseudonyms_of(window).key_id
         metadata = {"window": window.key, "status": "complete", "connector_version": self.canonical.version, "pseudonym_key": made_with}
         partition = self._partition(window)
-        if self.network.is_on_sight:
+        if self.network.is_on_sight or self._is_in_parts(partition, reading):
             self._append(window, [row for table in posts for row in table.to_pylist()], metadata, reading)
         else:
             with self.lake.writing(partition, POST, metadata, reason=self.reason) as rows:
@@ -227,6 +229,18 @@ class _Job:
         described = self.tombstones.settle(self.lake, partition)
         facts = {name: described[name] for name in ("rows", "sha256", "revision", "seen_share") if name in described}
         return {"window": window.key, **facts, "dropped": dict(+dropped)} | ({"failed": list(reading.failed)} if reading.failed else {})
+
+    def _is_in_parts(self, partition: Partition, reading: Reading) -> bool:
+        """Whether only some listings of a walk back could be read, this time or over several: then the window grows and stays open until all
+        were. One that was read whole before has not failed. A window that is whole already stays as it is: the failure is raised."""
+        if not reading.failed:
+            return False
+        before = self.lake.metadata(partition) if self.lake.exists(partition) else {}
+        for address in reading.failed.keys() & before.get("seen", {}).keys():
+            log.warning("%s: what %s showed before is kept: %s", partition, address, reading.failed.pop(address))
+        if reading.failure and before.get("status") == "complete":
+            raise reading.failure
+        return True
 
     def _append(self, window: Window, rows: list[dict], metadata: dict, reading: Reading) -> None:
         there = reading.http.server_time

@@ -17,7 +17,7 @@ from groundswell.superseded import built_on, is_made_of, read_sealed
 from groundswell.window import Window, parse_windows
 
 STATES = ("missing", "collected", "open", "validated", "sealed")
-"""How far a window has come; ``open`` is one of a source that shows its latest posts only, and which may still grow."""
+"""How far a window has come; ``open`` is one that may still grow: of a source that shows its latest posts only, or read in part."""
 _LAYERS = ("raw", "valid", "quarantine")
 
 

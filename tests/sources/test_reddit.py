@@ -316,6 +316,94 @@ def test_comments_and_searches_of_the_simulator(url, tmp_path):
         run([DAY], url, tmp_path / "none", subreddits=["knitting"])
 
 
+def two_subreddits(**answers):
+    """A Reddit of subreddits; each answers with its page or what else is told."""
+
+    def handler(request):
+        this = TOKEN if request.method == "POST" else answers[request.url.path.split("/")[3]]
+        return this if isinstance(this, httpx2.Response) else answer(this)
+
+    return httpx2.MockTransport(handler)
+
+
+GOOD, BACK = page(thing(9), thing(8), older(2), older(1)), page(thing(7), older(6), older(5))
+PRIVATE = httpx2.Response(403, json={"reason": "private"})
+FAR = [page(*[thing(5000 - 100 * number - place, at=DAY.end.timestamp()) for place in range(100)], after=f"t3_{number}") for number in range(8)]
+
+
+def together(home, transport, windows=(DAY,), **how):
+    settings = settings_at("http://platform.test", home)
+    section, lake = topic(subreddits=["gaming", "pcgaming"]), Lake(settings.lake)
+    params = CollectParams(attempts=1, **how)
+    try:
+        return collect("reddit", "games", section, list(windows), settings=settings, params=params, now=NOW, transport=transport), lake
+    except SourceError as error:
+        return error, lake
+
+
+def lies_there(lake, day=DAY):
+    partition = lake.partition("raw", "reddit", "games", day)
+    return sorted(lake.read(partition)["post_id"].to_pylist()), lake.metadata(partition)
+
+
+def test_a_subreddit_that_fails_takes_nothing_from_the_others_and_leaves_the_window_open(tmp_path):
+    error, lake = together(tmp_path, two_subreddits(gaming=GOOD, pcgaming=PRIVATE))
+    assert isinstance(error, AccessRefused) and "1 of 2 addresses could not be read" in str(error) and "/r/pcgaming/new" in str(error)
+    ids, footer = lies_there(lake)
+    assert (ids, footer["status"], footer["seen_share"]) == (["t3_8", "t3_9"], "open", 0.0)
+    done, _ = together(tmp_path, two_subreddits(gaming=GOOD, pcgaming=BACK))
+    ids, footer = lies_there(lake)
+    assert (ids, footer["status"], done["rows"]) == (["t3_7", "t3_8", "t3_9"], "complete", 3)
+    undisturbed = together(tmp_path / "undisturbed", two_subreddits(gaming=GOOD, pcgaming=BACK))[1]
+    assert lies_there(undisturbed)[1]["content_sha256"] == footer["content_sha256"]
+
+
+def walking(gaming, pcgaming):
+    """A Reddit whose ``gaming`` is a list of pages and ``pcgaming`` one page."""
+    left = iter(gaming)
+    return httpx2.MockTransport(
+        lambda request: answer(TOKEN if request.method == "POST" else pcgaming if "/r/pcgaming/" in request.url.path else next(left))
+    )
+
+
+def test_what_was_seen_whole_may_go_out_of_reach_while_its_neighbour_is_down(tmp_path):
+    together(tmp_path, two_subreddits(gaming=GOOD, pcgaming=PRIVATE))
+    done, lake = together(tmp_path, walking([*FAR, page(thing(3, at=DAY.end.timestamp()))], BACK))
+    ids, footer = lies_there(lake)
+    assert not isinstance(done, Exception), done
+    assert (ids, footer["status"], done["windows"][DAY.key].get("failed")) == (["t3_7", "t3_8", "t3_9"], "complete", None)
+
+
+def test_a_window_that_is_whole_stays_as_it_was_while_a_subreddit_fails(tmp_path):
+    _, lake = together(tmp_path, two_subreddits(gaming=GOOD, pcgaming=BACK))
+    before = lake.sha256(lake.partition("raw", "reddit", "games", DAY))
+    error, _ = together(tmp_path, two_subreddits(gaming=page(thing(99), older(2), older(1)), pcgaming=PRIVATE))
+    assert isinstance(error, AccessRefused) and lake.sha256(lake.partition("raw", "reddit", "games", DAY)) == before
+
+
+def test_where_all_subreddits_fail_nothing_is_written(tmp_path):
+    error, lake = together(tmp_path, two_subreddits(gaming=PRIVATE, pcgaming=PRIVATE))
+    assert isinstance(error, AccessRefused) and not lake.partitions("raw")
+
+
+def test_a_told_wait_keeps_what_was_read_and_asks_no_further(tmp_path):
+    wait = httpx2.Response(429, headers={"retry-after": "900"})
+    error, lake = together(tmp_path, two_subreddits(gaming=GOOD, pcgaming=wait))
+    assert isinstance(error, RateLimited) and error.seconds == 900 and lies_there(lake)[1]["status"] == "open"
+    error, lake = together(tmp_path / "first", two_subreddits(gaming=wait))  # pcgaming is not asked: it would be a KeyError
+    assert isinstance(error, RateLimited) and error.seconds == 900 and not lake.partitions("raw")
+
+
+def test_what_is_out_of_reach_beside_a_neighbour_is_final_too(tmp_path):
+    error, _ = together(tmp_path, walking([*FAR, page(thing(3, at=DAY.end.timestamp()))], BACK))
+    assert isinstance(error, OutOfReach) and error.exit_code == 77 and "/r/gaming/new ended after" in str(error)
+
+
+def test_of_a_range_the_windows_after_the_one_with_a_failure_are_as_they_were(tmp_path):
+    error, lake = together(tmp_path, two_subreddits(gaming=GOOD, pcgaming=PRIVATE), windows=[DAY.previous(), DAY])
+    assert isinstance(error, AccessRefused) and [one.window for one in lake.partitions("raw")] == [DAY.previous()]
+
+
 def asked_for(url, home, ids, transport=None):
     http = Http(transport=transport, sleep=lambda seconds: None)
     section = RedditTopic(subreddits=["gaming"])

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from groundswell.errors import AccessRefused, RateLimited, SourceError
+from groundswell.errors import AccessRefused, OutOfReach, RateLimited, SourceError
 from groundswell.params import CollectParams, Section
 from groundswell.settings import Settings
 
@@ -82,7 +82,8 @@ class Reading:
     known: dict[str, Shown] = field(default_factory=dict)
     """Of a source that appends on sight: what each address showed the last time, where everything of it is in the lake."""
     shown: dict[str, Shown] = field(default_factory=dict)
-    """And what it showed this time: the source fills it in, with what was ``known`` where nothing has changed."""
+    """And what it showed this time: the source fills it in, with what was ``known`` where nothing has changed. A walk back says here which
+    of its listings it read whole."""
     failed: dict[str, SourceError] = field(default_factory=dict)
     """And which addresses could not be read: what the others showed is kept before it is told, for it may be gone the next time."""
 
@@ -95,12 +96,15 @@ class Reading:
         failed = list(self.failed.values())
         if not failed or len(failed) + len(self.shown) < 2:
             return failed[0] if failed else None
-        told = f"{len(failed)} of {len(failed) + len(self.shown)} addresses could not be read: {'; '.join(map(str, failed))}"
+        told = f"{len(failed)} of {len(failed) + len(self.shown)} addresses could not be read: {'; '.join(dict.fromkeys(map(str, failed)))}"
         told += ". What the others showed is kept; its windows stay open until all were read" if self.shown else ""
         if waits := [error.seconds for error in failed if isinstance(error, RateLimited)]:
             return RateLimited(told, max(waits))
-        is_refused = all(isinstance(error, AccessRefused) for error in failed)
-        return AccessRefused(told, failed[0].status) if is_refused else SourceError(told)
+        refused = [error for error in failed if isinstance(error, AccessRefused)]
+        out_of_reach = [error for error in failed if isinstance(error, OutOfReach)]
+        if len(refused) + len(out_of_reach) < len(failed):
+            return SourceError(told)
+        return OutOfReach(told) if out_of_reach else AccessRefused(told, refused[0].status)
 
 
 @dataclass(frozen=True)

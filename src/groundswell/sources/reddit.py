@@ -3,6 +3,7 @@
 A listing is walked back until it is older than the window's start. It shows about its newest 1,000 things (a search 250) and then
 ends as if nothing were before: an end at the cap is an error, because a window that can't be had whole is not had. An end
 before the cap is believed when it is said twice: a listing also ends where the post at its page break was deleted meanwhile.
+A listing that fails takes nothing from the others (`Reading.failed`): what they show now may be out of reach by the next try.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from groundswell.errors import AccessRefused, OutOfReach, SourceError
+from groundswell.errors import AccessRefused, OutOfReach, RateLimited, SourceError
 from groundswell.http import Http
 from groundswell.params import Section
 from groundswell.settings import Settings
-from groundswell.sources.base import Found, Reading, Recheck, Source, moment, real, whole, word
+from groundswell.sources.base import Found, Reading, Recheck, Shown, Source, moment, real, whole, word
 
 POSTS_PER_PAGE = 100
 LISTING_CAP, SEARCH_CAP = 1000, 250
@@ -72,9 +73,22 @@ class Listing:
 
 
 def posts(reading: Reading) -> Iterator[Found]:
-    """Posts of ``[start, end)``; `OutOfReach` where a listing ends before it, `SourceError` for what is no listing."""
-    for listing in reading.section.listings:
-        yield from (found for child in _walk(reading, listing) if (found := _found(child, reading)))
+    """Posts of ``[start, end)``; in ``reading.failed`` the listings that end before it (`OutOfReach`), are none, or not to be had.
+
+    `SourceError` where all of them failed. After a told wait no further one is asked: the limit is the app's, not the listing's.
+    """
+    listings = reading.section.listings
+    for number, listing in enumerate(listings):
+        try:
+            yield from (found for child in _walk(reading, listing) if (found := _found(child, reading)))
+            reading.shown[listing.path] = Shown(reading.start)
+        except RateLimited as error:
+            reading.failed |= {left.path: error for left in listings[number:]}
+            break
+        except SourceError as error:
+            reading.failed[listing.path] = error
+    if reading.failed and not reading.shown:
+        raise reading.failure
 
 
 def _walk(reading: Reading, listing: Listing) -> Iterator[dict]:
