@@ -9,18 +9,23 @@ import atexit
 import json
 import shutil
 import tempfile
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from dvc_project import example, make_project, put_dataset, put_day
 from tiny import tiny_export, tiny_rows
 
 from groundswell import baseline, packaging, tracking
 from groundswell.files import sha256_of, write_json
+from groundswell.lake import Lake
+from groundswell.schema import POST
 from groundswell.settings import Settings
 from groundswell.text import fingerprint
 from groundswell.versions import directory_md5
+from groundswell.window import Window
 
 VERDICT_KEY = "a-key-that-only-the-tests-sign-with"
 TEXTS_OF_TRAINING, _ = tiny_rows(40, seed=77)
@@ -117,3 +122,14 @@ def artifacts_of(settings: Settings, version: str) -> Path:
     found = tracking.version_numbered(settings, "games", version)
     [export] = (settings.root / "mlflow" / "artifacts").glob(f"**/{found.model_id}/artifacts/artifacts/export")
     return export
+
+
+def put_posts(settings: Settings, texts: list[str]) -> None:
+    """A day of posts without a label, each by an author of its own: ``steam/games/p000`` and so on."""
+    noon = datetime(2026, 10, 19, 12, tzinfo=UTC)
+    rows = [
+        {"source": "steam", "topic": "games", "post_id": f"p{at:03}", "created_at": noon, "text": text, "author": f"a{at}"}
+        for at, text in enumerate(texts)
+    ]
+    lake, window = Lake(settings.lake), Window.parse("2026-10-19")
+    lake.write(lake.partition("valid", "steam", "games", window), pa.Table.from_pylist(rows, schema=POST), {"window": window.key})

@@ -1,14 +1,12 @@
 """Rows that training adds: to train alone, clear of every row that is judged on, told apart and remembered as learnt."""
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import tiny
-from models import project_with_registry, register
+from models import project_with_registry, put_posts, register
 
 from groundswell import runs, tracking
 from groundswell.added import added_rows
@@ -16,17 +14,12 @@ from groundswell.erasure.models import trained_on
 from groundswell.errors import DatasetError, ModelError
 from groundswell.examples import read_examples, read_manifest
 from groundswell.kin import row_hash
-from groundswell.lake import Lake
 from groundswell.params import TrainParams
-from groundswell.schema import POST
 from groundswell.settings import Settings
 from groundswell.text import fingerprint
 from groundswell.train import train
-from groundswell.window import Window
 
 pytestmark = pytest.mark.slow
-
-NOON = datetime(2026, 10, 19, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -39,15 +32,6 @@ def home(tmp_path_factory):
     judged = [read_examples(settings.dataset("games"), split).texts[0] for split in ("validation", "test")]
     put_posts(settings, [*judged, *tiny.tiny_rows(200, seed=77)[0]])
     return folder
-
-
-def put_posts(settings, texts):
-    rows = [
-        {"source": "steam", "topic": "games", "post_id": f"p{at:03}", "created_at": NOON, "text": text, "author": f"a{at}"}
-        for at, text in enumerate(texts)
-    ]
-    lake, window = Lake(settings.lake), Window.parse("2026-10-19")
-    lake.write(lake.partition("valid", "steam", "games", window), pa.Table.from_pylist(rows, schema=POST), {"window": window.key})
 
 
 def settings_of(home):

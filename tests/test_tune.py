@@ -11,9 +11,10 @@ import time
 import pytest
 import tiny
 import yaml
+from models import project_with_registry, put_posts, register
 
 from groundswell import runs, tracking
-from groundswell.errors import DatasetError, ParamsError
+from groundswell.errors import DatasetError, ModelError, ParamsError
 from groundswell.params import CompareParams, CompareRow, TrainParams, TuneParams
 from groundswell.settings import Settings
 from groundswell.tune import tune
@@ -211,6 +212,29 @@ def test_augmentation_is_of_the_rows_that_are_learnt_from(home, tmp_path):
     assert report["trials"]["complete"] == 1
     with pytest.raises(DatasetError, match="found none"):
         tune_at(tmp_path, FOREST.model_copy(update={"augmentation": "weak_vader"}), base=home, params=params)
+
+
+def test_the_champion_labels_posts_for_a_row_that_asks_for_it_and_another_champion_is_another_study(tmp_path):
+    settings = project_with_registry(tmp_path / "project")
+    put_posts(settings, tiny.tiny_rows(300, seed=91)[0])
+    row, params = FOREST.model_copy(update={"augmentation": "weak_champion"}), PARAMS.model_copy(update={"trials": 1})
+    train = TrainParams(threads=1)
+
+    def study():
+        report = tune("games", settings=settings, params=params, train=train, row=row)
+        assert report["trials"] == {"complete": 1, "pruned": 0, "failed": 0}
+        return report["study"]
+
+    with pytest.raises(ModelError, match="there is no champion"):
+        study()
+    register(settings, "good", champion=True)
+    first = study()
+    assert study() == first, "it goes on with its own"
+    register(settings, "better", champion=True)
+    second = study()
+    assert second != first, "other labels: numbers that can't be compared"
+    put_posts(settings, tiny.tiny_rows(250, seed=92)[0])
+    assert study() not in (first, second), "other posts"
 
 
 def test_a_row_without_hyperparameters_is_refused(home):

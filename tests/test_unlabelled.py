@@ -8,7 +8,7 @@ import pytest
 from groundswell.examples import Examples
 from groundswell.lake import Lake
 from groundswell.schema import ANNOTATION, EXAMPLE, POST
-from groundswell.unlabelled import Post, strangers, unlabelled_posts, unlabelled_texts
+from groundswell.unlabelled import Post, strangers, unlabelled_posts
 from groundswell.window import Window
 
 LONG = "the long story of a patch that came late and broke what it was meant to mend, told by somebody who waited for it"
@@ -30,6 +30,10 @@ def examples(*rows):
     of_all = {"source": "replay", "created_at": NOON, "lang": "en", "label": 0, "label_provenance": "human", "group": "g", "tokens": 5}
     table = pa.Table.from_pylist([{**of_all, "row_id": f"replay/games/{name}", "post_id": name, "text": text} for name, text in rows], schema=EXAMPLE)
     return Examples(table["text"].to_pylist(), table["label"].to_numpy(), table)
+
+
+def texts_of(lake, topic, rows, **how):
+    return [one.text for one in unlabelled_posts(lake, topic, rows, **how)]
 
 
 @pytest.fixture
@@ -63,16 +67,16 @@ def lake(tmp_path):
 
 
 def test_only_strangers_without_a_label_come_out(lake):
-    found = unlabelled_texts(lake, "games", [examples(("1", LONG))], most=10, similarity=0.8)
+    found = texts_of(lake, "games", [examples(("1", LONG))], most=10, similarity=0.8)
     assert sorted(found) == ["a stranger speaks of the weather", "one more stranger", "the latest form, see http"]
-    assert len(unlabelled_texts(lake, "games", [examples(("1", LONG))], most=2, similarity=0.8)) == 2
-    assert unlabelled_texts(lake, "films", [], most=2, similarity=0.8) == []
+    assert len(texts_of(lake, "games", [examples(("1", LONG))], most=2, similarity=0.8)) == 2
+    assert texts_of(lake, "films", [], most=2, similarity=0.8) == []
     assert {post.post_id for post in unlabelled_posts(lake, "games", [examples(("1", LONG))], most=10, similarity=0.8)} == {"4", "8", "9"}
 
 
 def test_a_row_keeps_strangers_off_although_its_post_is_gone_or_edited(lake):
     gone = examples(("99", "a stranger speaks of the weather"), ("8", "one more stranger"))
-    found = unlabelled_texts(lake, "games", [gone], most=10, similarity=0.8)
+    found = texts_of(lake, "games", [gone], most=10, similarity=0.8)
     assert not set(found) & {"a stranger speaks of the weather", "one more stranger", "the latest form, see http"}
 
 

@@ -14,18 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from groundswell import tracking
 from groundswell.approaches.augmentation import augmented
 from groundswell.approaches.base import Labelled, Surroundings
 from groundswell.examples import SPLITS, Examples, read_examples
-from groundswell.lake import Lake
 from groundswell.params import CompareRow, PrepareParams, TrainParams
 from groundswell.settings import Settings
+from groundswell.spare import Spare
 from groundswell.text import fingerprint
-from groundswell.unlabelled import LEARNT_FROM_LAKE, Post, unlabelled_posts
-
-_POSTS_A_ROW = 3
-"""Unlabelled posts for each training row: a teacher is sure of some of them only."""
+from groundswell.unlabelled import LEARNT_FROM_LAKE, Post
 
 
 @dataclass(frozen=True)
@@ -54,14 +50,16 @@ def added_rows(topic: str, folder: Path, *, settings: Settings, params: TrainPar
     if params.augmentation == "none":
         return Added()
     splits = {split: read_examples(folder, split) for split in SPLITS}
-    posts = _posts(topic, splits, settings, manifest) if params.augmentation.startswith("weak") else []
+    similarity = manifest.get("params", {}).get("near_duplicate_similarity", PrepareParams().near_duplicate_similarity)
     with tempfile.TemporaryDirectory(prefix="groundswell-added-") as box:
+        spare = Spare(settings, topic, similarity, learnt=SPLITS[:1], apart=SPLITS, folder=Path(box))
+        posts = spare.posts(params.augmentation)
         around = Surroundings(
             threads=max(1, params.threads),
             train=params,
             scratch=Path(box),
             unlabelled=[post.text for post in posts],
-            champion=_champion(topic, settings, Path(box) / "champion") if params.augmentation == "weak_champion" else None,
+            champion=spare.champion(params.augmentation),
             judged=frozenset(fingerprint(text) for split in SPLITS[1:] for text in splits[split].texts),
         )
         own = splits["train"]
@@ -77,18 +75,6 @@ def with_added(train: Examples, added: Added) -> Labelled:
     groups = train.table["group"].to_pylist() + more.groups
     provenances = [""] * len(train) + (more.provenances or [])
     return Labelled(train.texts + more.texts, np.concatenate([train.labels, more.labels]), groups, provenances)
-
-
-def _posts(topic: str, splits: dict[str, Examples], settings: Settings, manifest: dict) -> list[Post]:
-    """Posts without a label that have nothing to do with any row of the data set, of the test split neither."""
-    similarity = manifest.get("params", {}).get("near_duplicate_similarity", PrepareParams().near_duplicate_similarity)
-    most = _POSTS_A_ROW * len(splits["train"])
-    return unlabelled_posts(Lake(settings.lake), topic, list(splits.values()), most=most, similarity=similarity)
-
-
-def _champion(topic: str, settings: Settings, folder: Path) -> Path | None:
-    champion = tracking.version_by_alias(settings, topic, tracking.CHAMPION)
-    return tracking.download_export(settings, topic, champion.version, folder) if champion else None
 
 
 def _row_ids(topic: str, texts: list[str], posts: list[Post]) -> list[str]:

@@ -90,7 +90,7 @@ def _begun(topic: str, settings: Settings, params: CompareParams, train: TrainPa
     cut = folds.cut(rows, params.folds)
     folder = settings.root / "compare" / topic / f"{md5[:8]}-{cut.digest[:8]}"
     folds.write(cut, folder / "folds.parquet")
-    spare = Spare(settings, topic, similarity)
+    spare = Spare(settings, topic, similarity, learnt=folds.READ, apart=folds.READ, folder=folder.parent)
     bench = Bench(folder, dataset, md5, cut, train=train, spare=spare, vectors=_vectors(settings, params), maker=maker)
     return Comparison(topic, settings, params, rows, cut, bench, {"dataset_md5": md5, "folds_digest": cut.digest})
 

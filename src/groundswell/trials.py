@@ -156,7 +156,7 @@ class Bench:
             "train": self.train.model_dump(mode="json"),
             "threads": self.threads,
             "vectors": str(self.vectors) if self.vectors else None,
-            **self.spare.given(row, box),
+            **self.spare.given(row.augmentation, box),
             "scratch": str(box / "scratch"),
             "why": str(box / "why"),
             "trials": [{**asdict(trial), "out": str(self._path(row, trial))} for trial in missing],
@@ -174,7 +174,7 @@ class Bench:
 
     def settings_of(self, row: CompareRow) -> dict:
         """All that the answers of ``row`` hang on beside the data set; its name is not in it."""
-        own = {**row.model_dump(mode="json", exclude={"name"}), **self.spare.settings_of(row)}
+        own = {**row.model_dump(mode="json", exclude={"name"}), **self.spare.settings_of(row.augmentation)}
         if row.model in grid.TRANSFORMERS or row.features == "encoder":
             own["train"] = self.train.model_dump(mode="json", exclude=set(_UNSEEN))
         if row.features == "vectors" and self.vectors and self.vectors.is_file():

@@ -26,22 +26,20 @@ from groundswell.errors import GroundswellError, ParamsError
 from groundswell.examples import Examples, read_examples
 from groundswell.files import alone_in, replacing, write_json
 from groundswell.git import standing
-from groundswell.lake import Lake
 from groundswell.learners import Learner, learner
 from groundswell.params import CompareParams, CompareRow, PrepareParams, TrainParams, TuneParams
 from groundswell.search_space import Space, Value, space_of, suggested, values_in
 from groundswell.settings import Settings
+from groundswell.spare import Spare
 from groundswell.studies import Plan, Pruned, Study
 from groundswell.text import fingerprint
 from groundswell.tune_page import tune_page
 from groundswell.tuned import ANSWERS, found_by, fresh, written
-from groundswell.unlabelled import unlabelled_texts
 from groundswell.versions import directory_md5
 
 log = logging.getLogger(__name__)
 
 _COMPARE, _PREPARE = CompareParams(), PrepareParams()
-_POSTS_A_ROW = 4  # unlabelled ones
 _LOOKS = {"validation_macro_f1", HELD_OUT_F1}
 """What a trial is held by while it learns; each has one of them."""
 _SHARE_FOR_CONFIRMING = 0.5
@@ -105,12 +103,13 @@ def tune(
     rows = {split: read_examples(settings.dataset(topic), split) for split in ("train", "validation")}
     md5 = directory_md5(settings.dataset(topic))
     with alone_in(folder), tempfile.TemporaryDirectory(prefix="fits-", dir=folder) as scratch:
-        around = _surroundings(topic, settings, train, row, list(rows.values()), Path(scratch), compare, prepare)
+        spare = Spare(settings, topic, prepare.near_duplicate_similarity, learnt=["train"], apart=list(rows), folder=Path(scratch))
+        around = _surroundings(train, row, rows["validation"], spare, _vectors(settings, compare))
         found = learner(row, rows["train"], rows["validation"], around)
         space = space_of(row, found.today)
         if not space:
             raise ParamsError(f"{row.name}: expected a row with hyperparameters, found {row.model} of {row.features}, which has none to tune")
-        name = _name(topic, row, found, space, md5, params, train.seed)
+        name = _name(topic, row, found, space, md5, params, train.seed, spare.settings_of(row.augmentation))
         study = Study(_url(settings, topic), name, _plan(params))
         work = _Work(topic, settings, params, row, found, space, rows["validation"], train.seed, study, clock, begun)
         report = _tuned(work, md5)
@@ -118,24 +117,17 @@ def tune(
     return report
 
 
-def _surroundings(
-    topic: str,
-    settings: Settings,
-    train: TrainParams,
-    row: CompareRow,
-    rows: list[Examples],
-    scratch: Path,
-    compare: CompareParams,
-    prepare: PrepareParams,
-) -> Surroundings:
-    """Rows, vectors and, where weak labels are asked for, as many unlabelled posts as could be taken: most of them are not sure enough."""
-    texts: list[str] = []
-    if row.augmentation.startswith("weak"):
-        most = _POSTS_A_ROW * len(rows[0])
-        texts = unlabelled_texts(Lake(settings.lake), topic, rows, most=most, similarity=prepare.near_duplicate_similarity)
-    judged = frozenset(fingerprint(text) for text in rows[1].texts)
-    vectors = _vectors(settings, compare)
-    return Surroundings(train.threads or os.cpu_count() or 1, train, scratch, vectors=vectors, unlabelled=texts, judged=judged)
+def _surroundings(train: TrainParams, row: CompareRow, validation: Examples, spare: Spare, vectors: Path | None) -> Surroundings:
+    """What `compare` gives to the same row: vectors and, where weak labels are asked for, posts to put them on and the champion."""
+    return Surroundings(
+        threads=train.threads or os.cpu_count() or 1,
+        train=train,
+        scratch=spare.folder,
+        vectors=vectors,
+        unlabelled=[post.text for post in spare.posts(row.augmentation)],
+        champion=spare.champion(row.augmentation),
+        judged=frozenset(fingerprint(text) for text in validation.texts),
+    )
 
 
 def _vectors(settings: Settings, compare: CompareParams) -> Path | None:
@@ -150,10 +142,11 @@ def _plan(params: TuneParams) -> Plan:
     return Plan(params.seed, params.startup_trials, params.pruner == "median", params.pruner_evaluations)
 
 
-def _name(topic: str, row: CompareRow, found: Learner, space: Space, md5: str, params: TuneParams, seed: int) -> str:
-    """Another data set, another space, other values beside it: another study, because its numbers are no longer comparable."""
+def _name(topic: str, row: CompareRow, found: Learner, space: Space, md5: str, params: TuneParams, seed: int, spare: dict) -> str:
+    """Another data set, space, lake or champion for weak labels, other values beside it: another study, its numbers are no longer comparable."""
     fixed = {name: value for name, value in found.today.items() if name not in ("threads", "augmentation")}  # the row says what it adds
     told = [row.model_dump(mode="json"), fixed, {name: asdict(limits) for name, limits in space.items()}, asdict(_plan(params)), seed]
+    told += [spare] if spare else []  # a study of a row without weak labels keeps the name that it has
     digest = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
     return f"{topic}/{row.name}/{md5[:8]}/{digest[:8]}"
 

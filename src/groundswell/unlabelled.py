@@ -33,11 +33,6 @@ class Post(NamedTuple):
     text: str
 
 
-def unlabelled_texts(lake: Lake, topic: str, rows: Sequence[Examples], *, most: int, similarity: float) -> list[str]:
-    """The texts of `unlabelled_posts`."""
-    return [post.text for post in unlabelled_posts(lake, topic, rows, most=most, similarity=similarity)]
-
-
 def unlabelled_posts(lake: Lake, topic: str, rows: Sequence[Examples], *, most: int, similarity: float) -> list[Post]:
     """At most ``most`` posts of ``topic`` that no one has labelled and that are strangers to all of ``rows``.
 
