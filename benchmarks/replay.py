@@ -148,7 +148,7 @@ class Replay:
         """Of 1,000 posts, the answers with the offline predictor's label, and the largest difference of a probability."""
         import numpy as np
 
-        from groundswell import tracking
+        from groundswell import registry
         from groundswell.http import Http
         from groundswell.predictor import Predictor
 
@@ -160,7 +160,7 @@ class Replay:
                 for start in range(0, len(texts), _BATCH)
             ]
         version = answers[0]["version"]
-        offline = Predictor.load(tracking.download_export(self.settings, TOPIC, version, self.settings.root / "offline"))
+        offline = Predictor.load(registry.download_export(self.settings, TOPIC, version, self.settings.root / "offline"))
         expected = offline.predict(texts)
         said = [prediction for answer in answers for prediction in answer["predictions"]]
         found = np.array([[one["probabilities"][label] for label in offline.labels] for one in said])

@@ -170,7 +170,7 @@ def start_ours(export: Path, folder: Path) -> tuple[Server, Path]:
     """Serving with ``export`` as champion, and the registered model's folder. The registry is gone when this returns."""
     import mlflow
 
-    from groundswell import tracking
+    from groundswell import registry, tracking
     from groundswell.packaging import log_model
     from groundswell.schema import registered_model
     from groundswell.settings import Settings
@@ -178,17 +178,17 @@ def start_ours(export: Path, folder: Path) -> tuple[Server, Path]:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     topic = json.loads((export / "config.json").read_text(encoding="utf-8"))["topic"]
-    registry = start_mlflow(folder)
+    mlflow_server = start_mlflow(folder)
     try:
-        settings = Settings(project=folder, mlflow_uri=registry.wait().url)
+        settings = Settings(project=folder, mlflow_uri=mlflow_server.wait().url)
         with tracking.run(settings, topic, "benchmark", {}) as run_id:
             source = log_model(settings, run_id, export, metrics={})
-        version = tracking.register(settings, topic, source=source, run_id=run_id, tags={})
+        version = registry.register(settings, topic, source=source, run_id=run_id, tags={})
         tracking.client(settings).set_registered_model_alias(registered_model(topic), "champion", version.version)
         registered = Path(mlflow.artifacts.download_artifacts(artifact_uri=source, dst_path=str(folder / "registered")))
-        server = serving_process(folder, registry.url, topic).wait(120)
+        server = serving_process(folder, mlflow_server.url, topic).wait(120)
     finally:
-        registry.stop(signal.SIGKILL)
+        mlflow_server.stop(signal.SIGKILL)
         mlflow.set_tracking_uri(None)
     return server, registered
 

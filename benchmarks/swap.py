@@ -113,7 +113,7 @@ def configure(export: Path, **changes) -> None:
 
 def register(mlflow: Server, exports: dict[str, Path], folder: Path):
     """A registry client, after registering the exports as versions 1 and 2."""
-    from groundswell import tracking
+    from groundswell import registry, tracking
     from groundswell.packaging import log_model
     from groundswell.settings import Settings
 
@@ -121,7 +121,7 @@ def register(mlflow: Server, exports: dict[str, Path], folder: Path):
     for export in exports.values():
         with tracking.run(settings, "games", "benchmark", {}) as run_id:
             source = log_model(settings, run_id, export, metrics={})
-        tracking.register(settings, "games", source=source, run_id=run_id, tags={})
+        registry.register(settings, "games", source=source, run_id=run_id, tags={})
     return tracking.client(settings)
 
 

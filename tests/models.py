@@ -18,7 +18,7 @@ import pyarrow as pa
 from dvc_project import example, make_project, put_dataset, put_day
 from tiny import tiny_export, tiny_rows
 
-from groundswell import baseline, packaging, tracking
+from groundswell import baseline, packaging, registry, tracking
 from groundswell.files import sha256_of, write_json
 from groundswell.lake import Lake
 from groundswell.schema import POST
@@ -83,11 +83,11 @@ def register(
         _change_export(folder / "export", {"run_id": run_id, "dataset_md5": md5, **(config or {})}, trained_on or TEXTS_OF_TRAINING)
         tracking.log_json(settings, run_id, json.loads((settings.dataset("games") / "manifest.json").read_text()), "dataset/manifest.json")
         source = packaging.log_model(settings, run_id, folder / "export", metrics={"validation_macro_f1": 0.5})
-    version = tracking.register(settings, "games", source=source, run_id=run_id, tags=tags).version
+    version = registry.register(settings, "games", source=source, run_id=run_id, tags=tags).version
     guessing_baseline().save(folder / baseline.FILE)
     write_json({"stage": "train", "topic": "games", "run_id": run_id, "model_version": version, "dataset_md5": md5}, folder / "train.json")
     if champion:
-        tracking.set_alias(settings, "games", tracking.CHAMPION, version)
+        registry.set_alias(settings, "games", registry.CHAMPION, version)
     return version
 
 
@@ -119,7 +119,7 @@ def rehash(folder: Path) -> None:
 
 def artifacts_of(settings: Settings, version: str) -> Path:
     """Where the registry keeps the export of ``version``, to be damaged by a test."""
-    found = tracking.version_numbered(settings, "games", version)
+    found = registry.version_numbered(settings, "games", version)
     [export] = (settings.root / "mlflow" / "artifacts").glob(f"**/{found.model_id}/artifacts/artifacts/export")
     return export
 

@@ -8,7 +8,7 @@ import pytest
 import tiny
 from models import project_with_registry, put_posts, register
 
-from groundswell import runs, tracking
+from groundswell import registry, runs
 from groundswell.added import added_rows
 from groundswell.erasure.models import trained_on
 from groundswell.errors import DatasetError, ModelError
@@ -112,7 +112,7 @@ def test_training_learns_from_added_rows_measures_on_none_and_remembers_them(hom
     assert f"added weak {len(more.rows)}" in (export / "card.md").read_text()
     run = runs.read_run(settings, report["run_id"])
     assert run.params["augmentation"] == "weak_vader"
-    assert tracking.version_numbered(settings, "games", report["model_version"]).tags["learnt_from_lake"] == str(len(more.row_ids))
+    assert registry.version_numbered(settings, "games", report["model_version"]).tags["learnt_from_lake"] == str(len(more.row_ids))
     assert json.loads((Path(settings.model("games")) / "train.json").read_text())["rows"] == report["rows"]
 
 

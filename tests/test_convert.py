@@ -20,7 +20,7 @@ from groundswell.convert import FORMATS, TOLERANCE, convert, export_version
 from groundswell.errors import ModelError, UnknownName, UsageError
 from groundswell.files import write_json
 from groundswell.predictor import Predictor
-from groundswell.tracking import CHAMPION
+from groundswell.registry import CHAMPION
 
 PROJECT = Path(__file__).parent.parent
 SERVING_PYTHON = PROJECT / ".venv-serving" / "bin" / "python"

@@ -349,7 +349,7 @@ def test_an_encrypted_lake_and_its_versions_are_cleaned_as_well(made, tmp_path):
 
 @pytest.mark.slow
 def test_models_that_were_trained_on_the_rows_are_listed_and_tagged(settings):
-    from groundswell import tracking
+    from groundswell import registry
     from groundswell.train import train
 
     base = tiny_base(settings.project / "base")
@@ -358,6 +358,6 @@ def test_models_that_were_trained_on_the_rows_are_listed_and_tagged(settings):
     receipt = erase(WHO, settings=settings, now=NOW + timedelta(hours=1), seal=lambda topic: seal(topic, settings=settings))
     [model] = receipt["stores"]["models"]["games"]
     assert (model["version"], model["aliases"], model["rows"]) == ("1", ["challenger"], "yes")
-    assert tracking.version_numbered(settings, "games", "1").tags["trained_on_erased_rows"] == receipt["receipt"]
+    assert registry.version_numbered(settings, "games", "1").tags["trained_on_erased_rows"] == receipt["receipt"]
     assert everywhere(settings) == {}
     assert (settings.root / "serving" / "games" / FILE).exists() and len(list(rows(settings.root / "serving" / "games" / FILE))) == 1

@@ -7,7 +7,7 @@ import pytest
 from models import knowing_baseline, project_with_registry, register
 from tiny import tiny_rows
 
-from groundswell import baseline, tracking
+from groundswell import baseline, registry, tracking
 from groundswell.errors import DatasetError, ModelError
 from groundswell.evaluate import evaluate
 from groundswell.examples import read_examples, read_manifest
@@ -132,7 +132,7 @@ def test_the_runs_page_has_all_of_it(evaluated):
     assert metrics["test_macro_f1"] == pytest.approx(report["model"]["macro_f1"])
     assert metrics["test_macro_f1_low"] <= metrics["test_macro_f1"] <= metrics["test_macro_f1_high"]
     assert {artifact.path.rpartition("/")[2] for artifact in mlflow_client.list_artifacts(report["run_id"], "evaluate")} >= {*PICTURES, "report.json"}
-    model = mlflow_client.get_logged_model(tracking.version_numbered(settings, "games", report["model_version"]).model_id)
+    model = mlflow_client.get_logged_model(registry.version_numbered(settings, "games", report["model_version"]).model_id)
     assert {metric.key for metric in model.metrics} >= {"test_macro_f1", "latency_single_p50_ms"}
 
 

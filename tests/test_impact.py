@@ -6,7 +6,7 @@ import pytest
 from dvc_project import put_day
 from models import project_with_registry, register
 
-from groundswell import runs, tracking
+from groundswell import registry, runs
 from groundswell.impact import TAG, impact
 from groundswell.lake import Lake
 from groundswell.superseded import Contents
@@ -25,7 +25,7 @@ def built(tmp_path_factory):
 
 def tags(settings, version):
     """The tag on the version, and on its run."""
-    found = tracking.version_numbered(settings, "games", version)
+    found = registry.version_numbered(settings, "games", version)
     return found.tags.get(TAG), runs.read_run(settings, found.run_id).tags.get(TAG)
 
 

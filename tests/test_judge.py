@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from models import TEXTS_OF_TRAINING, VERDICT_KEY, knowing_baseline, project_with_registry, register
 
-from groundswell import baseline, runs, tracking
+from groundswell import baseline, registry, runs
 from groundswell.bootstrap import MEASURES, Difference, macro_f1, of_draws, paired_difference, paired_differences
 from groundswell.errors import JudgeRefused, ParamsError, RegistryError
 from groundswell.evidence import Evidence, SliceDifference
@@ -314,7 +314,7 @@ def test_a_worse_challenger_is_held_and_all_is_logged(settings):
     assert verdict["scores"]["champion"]["macro_f1"] > 0.9 > verdict["scores"]["challenger"]["macro_f1"]
     assert runs.read_json(settings, verdict["run_id"], "judge/verdict.json") == verdict
     assert runs.read_run(settings, verdict["run_id"]).tags["verdict"] == HOLD
-    assert tracking.version_numbered(settings, "games", version).tags["verdict_digest"] == verdict["digest"]
+    assert registry.version_numbered(settings, "games", version).tags["verdict_digest"] == verdict["digest"]
     assert verdict["summary"].startswith("**HOLD**") and "| baseline |" in verdict["summary"] and "| macro-recall | -" in verdict["summary"]
     assert verdict["behaviour"]["champion"]["all"]["cases"] >= 300 and "| names | " in verdict["summary"]
     assert verdict["superiority"]["is_shown"] is verdict["non_inferiority"]["is_shown"] is False
@@ -386,7 +386,7 @@ def test_the_champion_itself_and_its_twin_are_held(settings):
     twin = register(settings, "good")
     verdict = judge("games", settings=settings, params=QUICK, now=NOW)
     assert verdict["verdict"] == HOLD and "bit for bit" in verdict["reasons"][0]
-    tracking.set_alias(settings, "games", "champion", twin)
+    registry.set_alias(settings, "games", "champion", twin)
     verdict = judge("games", settings=settings, params=QUICK, now=NOW)
     assert verdict["verdict"] == HOLD and "the champion already" in verdict["reasons"][0]
 

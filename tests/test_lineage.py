@@ -7,7 +7,7 @@ import pytest
 from dvc_project import make_project, put_dataset, put_day
 from models import project_with_registry, register
 
-from groundswell import runs, tombstones, tracking
+from groundswell import registry, runs, tombstones, tracking
 from groundswell.errors import UnknownName, VersionError
 from groundswell.files import write_json
 from groundswell.lake import Lake
@@ -50,7 +50,7 @@ def test_validation_counts_only_where_it_speaks_of_these_very_bytes(tmp_path):
 def test_lineage_names_run_commit_data_windows_validation_verdict_and_promotions(settings):
     _validated(settings)
     version = register(settings, "good", champion=True)
-    run_id = tracking.version_numbered(settings, "games", version).run_id
+    run_id = registry.version_numbered(settings, "games", version).run_id
     tracking.log_json(
         settings, run_id, {"verdict": "PROMOTE", "reasons": ["Good."], "champion_version": None, "rows": 240, "digest": "d"}, "judge/verdict.json"
     )
@@ -117,7 +117,7 @@ def test_checkout_keeps_what_was_never_sealed_and_says_what_is_nowhere(settings)
 
 @pytest.mark.slow
 def test_a_run_without_the_artifact_answers_none(settings):
-    run_id = tracking.version_numbered(settings, "games", register(settings, "good")).run_id
+    run_id = registry.version_numbered(settings, "games", register(settings, "good")).run_id
     assert runs.read_json(settings, run_id, "judge/verdict.json") is None
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 import groundswell
-from groundswell import tracking
+from groundswell import registry, tracking
 from groundswell.drift import Signal, decide, levels, noise, signal_frame, signals, weigh
 from groundswell.errors import LakeError, ModelError
 from groundswell.lake import Lake
@@ -156,8 +156,8 @@ def register(settings, export):
     with tracking.run(settings, "games", "test", {}) as run_id:
         code = Path(groundswell.__file__).parent / "pyfunc.py"
         logged = mlflow.pyfunc.log_model(name="model", python_model=str(code), artifacts={"export": str(export)}, pip_requirements=[])
-    made = tracking.register(settings, "games", source=logged.model_uri, run_id=run_id, tags={})
-    tracking.set_alias(settings, "games", tracking.CHAMPION, made.version)
+    made = registry.register(settings, "games", source=logged.model_uri, run_id=run_id, tags={})
+    registry.set_alias(settings, "games", registry.CHAMPION, made.version)
 
 
 @pytest.fixture(scope="module")

@@ -28,10 +28,10 @@ from groundswell.examples import Examples
 from groundswell.kin import KIN, row_hashes
 from groundswell.metrics import scores
 from groundswell.params import JudgeParams
+from groundswell.registry import ModelVersion
 from groundswell.schema import EXAMPLE
 from groundswell.significance import mcnemar_mid_p
 from groundswell.text import fingerprint
-from groundswell.tracking import ModelVersion
 from groundswell.verdict import HOLD, PROMOTE
 
 

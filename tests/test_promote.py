@@ -14,7 +14,7 @@ import pytest
 from models import VERDICT_KEY, artifacts_of, project_with_registry, register
 from pydantic import SecretStr
 
-from groundswell import tracking
+from groundswell import registry
 from groundswell.errors import JudgeRefused, ModelError, ParamsError, RegistryError
 from groundswell.files import sha256_of, write_json
 from groundswell.ledger import Entry, Ledger
@@ -192,7 +192,7 @@ def _rollback(settings):
 
 
 def _champion(settings):
-    found = tracking.version_by_alias(settings, "games", "champion")
+    found = registry.version_by_alias(settings, "games", "champion")
     return found.version if found else None
 
 
@@ -211,7 +211,7 @@ def _reign(settings, count):
 def test_promote_moves_the_alias_tags_the_one_before_and_writes_one_line(settings):
     _reign(settings, 2)
     assert _champion(settings) == "2"
-    assert tracking.version_numbered(settings, "games", "1").tags[PREVIOUS] == "2"
+    assert registry.version_numbered(settings, "games", "1").tags[PREVIOUS] == "2"
     [first, second] = Ledger(settings, "games").entries()
     assert (first.before, first.after, second.before, second.after, second.by, second.at) == (None, "1", "1", "2", "ann", "2026-11-02T08:00:00Z")
     again = _promote(settings, by="somebody else")
@@ -235,16 +235,16 @@ def test_a_rollback_in_the_middle_of_a_promotion_waits_for_its_end(settings, mon
     champion = _reign(settings, 2)
     version = register(settings, "good", dataset_md5=OTHER_DATA)
     _verdict(settings, version, champion)
-    real, reports = tracking.set_alias, []
+    real, reports = registry.set_alias, []
     rolling = threading.Thread(target=lambda: reports.append(_rollback(settings)), daemon=True)
 
     def slow(*given):
-        monkeypatch.setattr(tracking, "set_alias", real)
+        monkeypatch.setattr(registry, "set_alias", real)
         rolling.start()
         rolling.join(4)  # announced, not moved: time enough for a rollback that does not wait
         real(*given)
 
-    monkeypatch.setattr(tracking, "set_alias", slow)
+    monkeypatch.setattr(registry, "set_alias", slow)
     _promote(settings)
     rolling.join(60)
     assert [(entry.before, entry.after) for entry in Ledger(settings, "games").entries()] == [(None, "1"), ("1", "2"), ("2", "3"), ("3", "2")]
@@ -305,12 +305,12 @@ def test_a_registry_that_goes_down_in_the_middle_leaves_the_alias_and_the_next_t
     version = register(settings, "good", dataset_md5=OTHER_DATA)
     _verdict(settings, version)
     dead = settings.model_copy(update={"mlflow_uri": "http://127.0.0.1:9"})
-    real = tracking.set_alias
+    real = registry.set_alias
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    monkeypatch.setattr(tracking, "set_alias", lambda _, *rest: real(dead, *rest))  # down from here on: a real dead address
+    monkeypatch.setattr(registry, "set_alias", lambda _, *rest: real(dead, *rest))  # down from here on: a real dead address
     with pytest.raises(RegistryError, match="127.0.0.1:9"):
         _promote(settings)
-    monkeypatch.setattr(tracking, "set_alias", real)
+    monkeypatch.setattr(registry, "set_alias", real)
     assert _champion(settings) is None and Ledger(settings, "games").entries() == []
     assert _promote(settings)["is_moved"] is True
     assert _champion(settings) == version and len(Ledger(settings, "games").entries()) == 1
@@ -360,7 +360,7 @@ def _killed(settings, action, place):
         )
         assert done.returncode == -signal.SIGKILL, done.stderr.decode()
         return
-    target = (tracking, "set_alias") if place == "before the alias" else (Path, "unlink")
+    target = (registry, "set_alias") if place == "before the alias" else (Path, "unlink")
     with pytest.MonkeyPatch.context() as patch, pytest.raises(_NoFurther):
         patch.setattr(*target, _no_further)
         _promote(settings) if action == "promote" else _rollback(settings)
@@ -443,13 +443,13 @@ def test_an_alias_that_is_moved_while_the_candidate_is_tried_is_noticed(settings
     other = register(settings, "better", dataset_md5="2" * 32 + ".dir")
     version = register(settings, "good", dataset_md5=OTHER_DATA)
     _verdict(settings, version, champion)
-    real = tracking.download_export
+    real = registry.download_export
 
     def meanwhile(*given):
-        tracking.set_alias(settings, "games", alias, other)  # by somebody who does not hold the ledger
+        registry.set_alias(settings, "games", alias, other)  # by somebody who does not hold the ledger
         return real(*given)
 
-    monkeypatch.setattr(tracking, "download_export", meanwhile)
+    monkeypatch.setattr(registry, "download_export", meanwhile)
     with pytest.raises(JudgeRefused, match=f"the {alias} is now {other}"):
         _promote(settings)
     assert _champion(settings) == (other if alias == "champion" else champion) and len(Ledger(settings, "games").entries()) == 1

@@ -12,7 +12,7 @@ from compared import comparison, study
 from models import project_with_registry, register
 from test_reporting import Tables, markdown_tables
 
-from groundswell import runs, tracking
+from groundswell import registry, runs
 from groundswell.errors import DatasetError, UsageError
 from groundswell.evaluate import evaluate
 from groundswell.examples import read_examples
@@ -42,7 +42,7 @@ def _champion(settings):
     measured = evaluate("games", settings=settings, params=EvaluateParams(bootstrap_samples=200))
     verdict = judge("games", settings=settings, params=JudgeParams(bootstrap_samples=200, latency_texts=8), now=NOW)
     entry = Entry("2026-11-02T09:00:00Z", "somebody", "promote", None, version, verdict["digest"])
-    Ledger(settings, "games").move(entry, lambda to: tracking.set_alias(settings, "games", tracking.CHAMPION, to))
+    Ledger(settings, "games").move(entry, lambda to: registry.set_alias(settings, "games", registry.CHAMPION, to))
     return measured, verdict
 
 
@@ -153,7 +153,7 @@ def test_numbers_of_another_data_set_are_not_told_as_this_ones(reported, tmp_pat
 def test_a_challenger_without_a_champion_is_not_called_one(reported, tmp_path):
     settings = reported[0].model_copy(update={"project": tmp_path / "project"})
     shutil.copytree(reported[0].project, settings.project)
-    tracking.delete_alias(settings, "games", tracking.CHAMPION)
+    registry.delete_alias(settings, "games", registry.CHAMPION)
     Ledger(settings, "games").path.unlink()
     found = report("games", settings=settings, now=NOW)
     told = _texts(settings)["games.md"]

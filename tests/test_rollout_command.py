@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from groundswell import cli, rollout, tracking
+from groundswell import cli, registry, rollout, tracking
 from groundswell.errors import RegistryError, UsageError
 from groundswell.params import load_params
 from groundswell.settings import Settings
@@ -60,7 +60,7 @@ def settings(tmp_path, serving):
 def test_a_rollout_from_start_to_ready_and_back(settings, serving):
     with pytest.raises(UsageError, match="has no champion to compare"):
         rollout.start("games", "2", settings=settings)
-    tracking.set_alias(settings, "games", tracking.CHAMPION, "1")
+    registry.set_alias(settings, "games", registry.CHAMPION, "1")
     with pytest.raises(UsageError, match="is the champion"):
         rollout.start("games", "1", settings=settings)
     with pytest.raises(RegistryError, match="no version 9"):
@@ -72,15 +72,15 @@ def test_a_rollout_from_start_to_ready_and_back(settings, serving):
     serving.said = {"state": "ready", "version": "2", "share": 1.0, "decision": "finish"}
     with pytest.raises(UsageError, match="they must be one"):
         rollout.require_ready("games", settings=settings)
-    tracking.set_alias(settings, "games", tracking.CHALLENGER, "2")
+    registry.set_alias(settings, "games", registry.CHALLENGER, "2")
     assert rollout.require_ready("games", settings=settings) == "2"
     assert rollout.stop("games", settings=settings)["stopped"] == "2"
     assert rollout.stop("games", settings=settings)["stopped"] is None
-    assert tracking.version_by_alias(settings, "games", rollout.CANARY) is None
+    assert registry.version_by_alias(settings, "games", rollout.CANARY) is None
 
 
 def test_a_serving_that_is_gone_is_said_and_not_ready(settings):
-    tracking.set_alias(settings, "games", tracking.CHAMPION, "1")
+    registry.set_alias(settings, "games", registry.CHAMPION, "1")
     rollout.start("games", "2", settings=settings)
     gone = settings.model_copy(update={"serving_url": "http://127.0.0.1:9"})
     assert rollout.status("games", settings=gone)["serving"] is None
@@ -92,12 +92,12 @@ def test_finish_promotes_what_is_ready_and_takes_the_canary_away(tmp_path, servi
     settings = project_with_registry(tmp_path / "project").model_copy(update={"serving_url": f"http://127.0.0.1:{serving.server_port}"})
     champion = register(settings, "good", dataset_md5=f"{1:032d}.dir", champion=True)
     version = register(settings, "better", dataset_md5=f"{2:032d}.dir")
-    tracking.set_alias(settings, "games", tracking.CHALLENGER, version)
+    registry.set_alias(settings, "games", registry.CHALLENGER, version)
     digest = _verdict(settings, version, champion, judged_at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
     rollout.start("games", version, settings=settings)
     serving.said = {"state": "ready", "version": version, "share": 1.0, "decision": "finish"}
     monkeypatch.setattr("groundswell.commands.rollout.configured", lambda: (settings, load_params(Settings(project=PROJECT))))
     done = CliRunner().invoke(cli.app, ["rollout", "finish", "--by", "ann", "--topic", "games", "--verdict", digest], catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    assert tracking.version_by_alias(settings, "games", tracking.CHAMPION).version == version
-    assert tracking.version_by_alias(settings, "games", rollout.CANARY) is None
+    assert registry.version_by_alias(settings, "games", registry.CHAMPION).version == version
+    assert registry.version_by_alias(settings, "games", rollout.CANARY) is None

@@ -11,7 +11,7 @@ import time
 import pytest
 from tiny import shared_export
 
-from groundswell import packaging, tracking
+from groundswell import packaging, registry, tracking
 from groundswell.alive import this_process
 from groundswell.errors import ModelError, RegistryError
 from groundswell.predictor import verify
@@ -44,7 +44,7 @@ def down(tmp_path, monkeypatch):
 def _register(settings, **tags):
     with tracking.run(settings, "games", "a run", TAGS) as run_id:
         source = packaging.log_model(settings, run_id, shared_export(), metrics={"validation_macro_f1": 0.5})
-    return tracking.register(settings, "games", source=source, run_id=run_id, tags={**TAGS, **tags})
+    return registry.register(settings, "games", source=source, run_id=run_id, tags={**TAGS, **tags})
 
 
 def test_the_store_is_made_where_home_is(tmp_path):
@@ -55,17 +55,17 @@ def test_the_store_is_made_where_home_is(tmp_path):
 
 
 def test_no_model_and_no_alias_are_answers(settings):
-    assert tracking.version_by_alias(settings, "games", tracking.CHAMPION) is None
-    assert tracking.version_numbered(settings, "games", "7") is None
-    assert tracking.versions(settings, "games") == []
+    assert registry.version_by_alias(settings, "games", registry.CHAMPION) is None
+    assert registry.version_numbered(settings, "games", "7") is None
+    assert registry.versions(settings, "games") == []
 
 
 def test_a_registry_out_of_reach_is_an_error_that_names_it(down, tmp_path):
     for ask in (
-        lambda: tracking.version_by_alias(down, "games", tracking.CHAMPION),
-        lambda: tracking.set_alias(down, "games", tracking.CHAMPION, "1"),
+        lambda: registry.version_by_alias(down, "games", registry.CHAMPION),
+        lambda: registry.set_alias(down, "games", registry.CHAMPION, "1"),
         lambda: tracking.ensure_experiment(down, "games"),
-        lambda: tracking.download_export(down, "games", "1", tmp_path / "to"),
+        lambda: registry.download_export(down, "games", "1", tmp_path / "to"),
     ):
         with pytest.raises(RegistryError, match=r"http://127\.0\.0\.1:9 did not do what was asked .* is it up"):
             ask()
@@ -125,18 +125,18 @@ def test_a_version_is_challenger_then_champion_and_can_be_fetched(settings, tmp_
     assert second.tags["extra"] == "yes"
     assert second.tags.items() >= TAGS.items()
     assert second.model_id.startswith("m-")
-    assert tracking.version_by_alias(settings, "games", tracking.CHALLENGER).version == "2"
-    tracking.set_alias(settings, "games", tracking.CHAMPION, "1")
-    champion = tracking.version_by_alias(settings, "games", tracking.CHAMPION)
+    assert registry.version_by_alias(settings, "games", registry.CHALLENGER).version == "2"
+    registry.set_alias(settings, "games", registry.CHAMPION, "1")
+    champion = registry.version_by_alias(settings, "games", registry.CHAMPION)
     assert (champion.version, champion.run_id) == ("1", first.run_id)
-    assert [one.version for one in tracking.versions(settings, "games")] == ["2", "1"]
-    fetched = tracking.download_export(settings, "games", "1", tmp_path / "fetched")
+    assert [one.version for one in registry.versions(settings, "games")] == ["2", "1"]
+    fetched = registry.download_export(settings, "games", "1", tmp_path / "fetched")
     assert verify(fetched) == verify(shared_export())
     with pytest.raises(RegistryError, match="no version 9"):
-        tracking.download_export(settings, "games", "9", tmp_path / "nothing")
+        registry.download_export(settings, "games", "9", tmp_path / "nothing")
     _damage(settings, second)
     with pytest.raises(ModelError, match=r"model\.onnx has sha256"):
-        tracking.download_export(settings, "games", "2", tmp_path / "broken")
+        registry.download_export(settings, "games", "2", tmp_path / "broken")
     assert {path.name for path in tmp_path.iterdir()} == {"var", "fetched"}
 
 
@@ -151,11 +151,11 @@ def test_what_one_way_writes_the_other_reads(settings, tmp_path):
     by_http = Settings(home=settings.home, mlflow_uri=f"http://127.0.0.1:{port}")
     by_file = _register(settings)
     with _server(settings, port):
-        fetched = tracking.download_export(by_http, "games", by_file.version, tmp_path / "by_http")
+        fetched = registry.download_export(by_http, "games", by_file.version, tmp_path / "by_http")
         assert verify(fetched) == verify(shared_export())
         by_server = _register(by_http)
-        assert tracking.version_by_alias(by_http, "games", tracking.CHALLENGER).version == by_server.version
-    fetched = tracking.download_export(settings, "games", by_server.version, tmp_path / "by_file")
+        assert registry.version_by_alias(by_http, "games", registry.CHALLENGER).version == by_server.version
+    fetched = registry.download_export(settings, "games", by_server.version, tmp_path / "by_file")
     assert verify(fetched) == verify(shared_export())
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from tiny import tiny_base, tiny_dataset
 
-from groundswell import finetune, tracking
+from groundswell import finetune, registry, tracking
 from groundswell.baseline import fit, load
 from groundswell.card import _recipe
 from groundswell.encoder import load_tokenizer
@@ -168,10 +168,10 @@ def test_everything_about_the_run_is_in_mlflow(trained):
 @pytest.mark.slow
 def test_the_newest_is_challenger_and_its_export_is_the_one_that_was_left_here(trained, tmp_path):
     settings, (_, report), (_, folder) = trained
-    challenger = tracking.version_by_alias(settings, "games", tracking.CHALLENGER)
+    challenger = registry.version_by_alias(settings, "games", registry.CHALLENGER)
     assert (challenger.version, challenger.run_id) == (report["model_version"], report["run_id"])
     assert challenger.tags.items() >= {"topic": "games", "dataset_md5": report["dataset_md5"], "git_commit": report["git_commit"]}.items()
-    fetched = tracking.download_export(settings, "games", challenger.version, tmp_path / "export")
+    fetched = registry.download_export(settings, "games", challenger.version, tmp_path / "export")
     assert {path.name: path.read_bytes() for path in fetched.iterdir()} == {path.name: path.read_bytes() for path in (folder / "export").iterdir()}
 
 
@@ -179,7 +179,7 @@ def test_the_newest_is_challenger_and_its_export_is_the_one_that_was_left_here(t
 def test_mlflow_runs_the_model_without_torch(trained):
     """As any user of MLflow would, from a folder where groundswell is not: the code that travels with the model is enough."""
     settings, (_, report), (_, folder) = trained
-    tracked = tracking.version_by_alias(settings, "games", tracking.CHALLENGER)
+    tracked = registry.version_by_alias(settings, "games", registry.CHALLENGER)
     [model] = (settings.root / "mlflow" / "artifacts").glob(f"**/{tracked.model_id}/artifacts")
     code = f"""
 import json, sys
@@ -210,7 +210,7 @@ def test_a_base_that_can_not_be_had_fails_the_run_and_leaves_the_model_that_was_
     with pytest.raises(ModelError, match="nowhere"):
         train("games", settings=settings, params=_params(home, base=str(home / "nowhere")))
     assert directory_md5(settings.model("games")) == before
-    assert tracking.version_by_alias(settings, "games", tracking.CHALLENGER).version == report["model_version"]
+    assert registry.version_by_alias(settings, "games", registry.CHALLENGER).version == report["model_version"]
     statuses = [run.info.status for run in tracking.client(settings).search_runs([tracking.ensure_experiment(settings, "games")])]
     assert sorted(statuses) == ["FAILED", "FINISHED", "FINISHED"]
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from groundswell import tracking
+from groundswell import registry, tracking
 from groundswell import train as trainer
 from groundswell.contenders import Contender, fair
 from groundswell.distilbert import state_dict
@@ -100,7 +100,7 @@ class Project:
         return trainer.train("games", settings=self.settings, params=self.params(**changes))
 
     def promote(self, report: dict) -> None:
-        tracking.set_alias(self.settings, "games", tracking.CHAMPION, report["model_version"])
+        registry.set_alias(self.settings, "games", registry.CHAMPION, report["model_version"])
         self.champion = report
 
     def origin(self, tmp_path: Path, **changes):
@@ -113,8 +113,8 @@ class Project:
     def read(self, name: str) -> dict:
         return json.loads((self.export / name).read_text(encoding="utf-8"))
 
-    def version(self, report: dict) -> tracking.ModelVersion:
-        return tracking.version_numbered(self.settings, "games", report["model_version"])
+    def version(self, report: dict) -> registry.ModelVersion:
+        return registry.version_numbered(self.settings, "games", report["model_version"])
 
 
 def home(folder: Path) -> Settings:
@@ -330,7 +330,7 @@ def test_what_was_erased_is_not_carried_on(project, tmp_path):
     report = project.train()
     assert "erased since" in report["warm_start"]["refused"] and project.read("config.json")["ancestors"] == []
     assert row_hashes(["replay/games/1000"])[0] not in np.load(project.export / "trained_rows.npy")
-    tracking.delete_version_tag(project.settings, "games", "1", models.TAG)
+    registry.delete_version_tag(project.settings, "games", "1", models.TAG)
     assert "revised, erased or removed since, replay/games/2026-10-01 for one" in project.origin(tmp_path).facts["refused"]
 
 

@@ -17,8 +17,8 @@ from groundswell.contenders import Contender
 from groundswell.errors import JudgeRefused
 from groundswell.examples import Examples
 from groundswell.predictor import Predictor
+from groundswell.registry import CHALLENGER, CHAMPION
 from groundswell.schema import LABELS
-from groundswell.tracking import CHALLENGER, CHAMPION
 
 GOLDEN_TOLERANCE = 0.1
 """Of serving.loading too: int8 arithmetic differs between processors, by 0.02 where it was measured."""

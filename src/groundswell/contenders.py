@@ -17,9 +17,9 @@ from groundswell.errors import JudgeRefused
 from groundswell.examples import Examples
 from groundswell.files import sha256_of
 from groundswell.kin import kin_of, row_hashes
+from groundswell.registry import CHALLENGER, CHAMPION, ModelVersion
 from groundswell.schema import LABELS
 from groundswell.text import TEXT_VERSION, fingerprint
-from groundswell.tracking import CHALLENGER, CHAMPION, ModelVersion
 
 
 @dataclass(frozen=True)

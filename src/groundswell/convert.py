@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from groundswell import text, tracking
+from groundswell import registry, text
 from groundswell.errors import ModelError, UnknownName, UsageError, nearest
 from groundswell.files import replacing_folder, write_json
 from groundswell.predictor import MODEL_FILES, Predictor
@@ -42,12 +42,12 @@ log = logging.getLogger(__name__)
 def export_version(topic: str, version: str, to: str, out: Path | None, *, settings: Settings) -> dict:
     """Write ``version`` (a number or an alias) of the topic's model as ``to``; see `convert`."""
     _require_format(to)
-    found = tracking.version_named(settings, topic, version)
+    found = registry.version_named(settings, topic, version)
     out = out or settings.root / "exports" / f"{found.name}-{found.version}-{to}"
     _require_free(out)
     with tempfile.TemporaryDirectory(prefix="groundswell-export-") as box:
         log.info("export: fetching %s version %s", found.name, found.version)
-        export = tracking.download_export(settings, topic, found.version, Path(box, "export"))
+        export = registry.download_export(settings, topic, found.version, Path(box, "export"))
         return convert(export, to, out) | {"model_version": found.version}
 
 

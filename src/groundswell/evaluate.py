@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from groundswell import baseline as baselines
-from groundswell import plots, tracking
+from groundswell import plots, registry, tracking
 from groundswell.errors import DatasetError, ModelError
 from groundswell.examples import Examples, read_examples, read_manifest
 from groundswell.files import replacing_folder, write_json
@@ -172,7 +172,7 @@ def _log(settings: Settings, topic: str, trained: dict, report: dict) -> None:
         numbers |= {f"test_{measure}_{label}": own[measure] for measure in ("precision", "recall", "f1", "roc_auc") if measure in own}
     numbers |= {f"latency_{name}": value for name, value in report["latency"].items()}
     numbers |= {f"bytes_{precision}": value for precision, value in report["bytes"].items()}
-    version = tracking.version_numbered(settings, topic, str(trained["model_version"]))
+    version = registry.version_numbered(settings, topic, str(trained["model_version"]))
     tracking.log_metrics(settings, trained["run_id"], numbers, model_id=version.model_id if version else None)
     tracking.log_files(settings, trained["run_id"], settings.root / "plots" / topic, "evaluate")
     tracking.log_json(settings, trained["run_id"], report, "evaluate/report.json")

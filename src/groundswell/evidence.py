@@ -13,8 +13,8 @@ import numpy as np
 from groundswell.bootstrap import Difference, macro_f1, paired_difference, paired_differences
 from groundswell.metrics import scores
 from groundswell.params import JudgeParams
+from groundswell.registry import CHALLENGER, CHAMPION
 from groundswell.significance import holm, mcnemar_mid_p
-from groundswell.tracking import CHALLENGER, CHAMPION
 
 
 @dataclass(frozen=True)

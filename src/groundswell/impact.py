@@ -13,7 +13,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from groundswell import runs, tracking
+from groundswell import registry, runs
 from groundswell.files import write_json
 from groundswell.lake import Lake
 from groundswell.learnt import Manifests, merged
@@ -32,7 +32,7 @@ _NAMED = 10
 class _Built:
     """A model version and the partitions that its data set was made of, and those of the models that it began with."""
 
-    version: tracking.ModelVersion
+    version: registry.ModelVersion
     partitions: Mapping[str, Mapping]
     superseded: dict[str, dict]
 
@@ -41,7 +41,7 @@ def impact(topic: str, windows: Sequence[Window], *, settings: Settings, mark: b
     """Data sets, runs, model versions and aliases that read ``windows``; ``mark`` sets the tags, of all versions of the topic."""
     contents = Contents(Lake(settings.lake))
     manifests = Manifests(settings)
-    built = [_built(manifests, version, contents) for version in tracking.versions(settings, topic)]
+    built = [_built(manifests, version, contents) for version in registry.versions(settings, topic)]
     if mark:
         for one in built:
             _mark(settings, topic, one)
@@ -57,7 +57,7 @@ def impact(topic: str, windows: Sequence[Window], *, settings: Settings, mark: b
         "versions": [_version(settings, one, keys) for one in touched],
         "aliases": {alias: one.version.version for one in touched for alias in one.version.aliases},
         "superseded": sorted({key for one in touched for key in _of_windows(one.superseded, keys)}),
-        "champion_is_superseded": any(tracking.CHAMPION in one.version.aliases and one.superseded for one in built),
+        "champion_is_superseded": any(registry.CHAMPION in one.version.aliases and one.superseded for one in built),
         "marked": [one.version.version for one in built if one.superseded] if mark else None,
     }
     write_json(_by_content(built, of_folder), settings.report("impact", topic, "built"))
@@ -65,7 +65,7 @@ def impact(topic: str, windows: Sequence[Window], *, settings: Settings, mark: b
     return report
 
 
-def _built(manifests: Manifests, version: tracking.ModelVersion, contents: Contents) -> _Built:
+def _built(manifests: Manifests, version: registry.ModelVersion, contents: Contents) -> _Built:
     parts = manifests.partitions(version)
     return _Built(version, merged(parts), merged([contents.superseded(part) for part in parts]))
 
@@ -132,10 +132,10 @@ def _mark(settings: Settings, topic: str, built: _Built) -> None:
     log.warning("%s version %s: %s", version.name, version.version, f"trained on superseded data: {value}" if value else "no longer superseded")
     if value:
         runs.set_run_tag(settings, version.run_id, TAG, value)
-        tracking.set_version_tag(settings, topic, version.version, TAG, value)
+        registry.set_version_tag(settings, topic, version.version, TAG, value)
     else:
         runs.delete_run_tag(settings, version.run_id, TAG)
-        tracking.delete_version_tag(settings, topic, version.version, TAG)
+        registry.delete_version_tag(settings, topic, version.version, TAG)
 
 
 def _value(superseded: dict[str, dict]) -> str:

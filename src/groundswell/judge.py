@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 from groundswell import baseline as baselines
-from groundswell import runs, tracking, trial
+from groundswell import registry, runs, tracking, trial
 from groundswell.answers import answers_of
 from groundswell.behaviour import passed, spoken
 from groundswell.contenders import Contender, fair, require_rules
@@ -29,12 +29,12 @@ from groundswell.ledger import Ledger, stamp
 from groundswell.metrics import scores
 from groundswell.params import JudgeParams
 from groundswell.predictor import Predictor
+from groundswell.registry import CHALLENGER, CHAMPION, ModelVersion
 from groundswell.rows import digest
 from groundswell.schema import JUDGING_PROVENANCES, registered_model
 from groundswell.settings import Settings
 from groundswell.signature import signed
 from groundswell.slices import slices_of
-from groundswell.tracking import CHALLENGER, CHAMPION, ModelVersion
 from groundswell.verdict import decide, digest_of, power_of, reported, summary_of
 from groundswell.versions import directory_md5
 
@@ -80,7 +80,7 @@ def judge(topic: str, *, settings: Settings, params: JudgeParams, now: datetime)
 def _versions(settings: Settings, topic: str) -> tuple[ModelVersion, ModelVersion | None]:
     """Challenger and champion; `JudgeRefused` when the challenger is not what train left here."""
     trained = _trained(settings, topic)
-    challenger = tracking.version_by_alias(settings, topic, CHALLENGER)
+    challenger = registry.version_by_alias(settings, topic, CHALLENGER)
     if challenger is None:
         raise JudgeRefused(f"{registered_model(topic)} has no challenger in the registry: run groundswell train --topic {topic}")
     if (challenger.version, challenger.run_id) != (str(trained["model_version"]), trained["run_id"]):
@@ -94,7 +94,7 @@ def _versions(settings: Settings, topic: str) -> tuple[ModelVersion, ModelVersio
             f"version {challenger.version} was trained with data set {trained['dataset_md5']}, {settings.dataset(topic)} is now {found}: "
             f"train on it, or bring the other one back with groundswell checkout {challenger.version}"
         )
-    return challenger, tracking.version_by_alias(settings, topic, CHAMPION)
+    return challenger, registry.version_by_alias(settings, topic, CHAMPION)
 
 
 def _trained(settings: Settings, topic: str) -> dict:
@@ -120,7 +120,7 @@ def _rows(settings: Settings, topic: str) -> Examples:
 
 
 def _contender(settings: Settings, topic: str, version: ModelVersion, folder: Path) -> Contender:
-    return Contender(version, tracking.download_export(settings, topic, version.version, folder))
+    return Contender(version, registry.download_export(settings, topic, version.version, folder))
 
 
 def _require_comparable(settings: Settings, topic: str, new: Contender, old: Contender | None) -> None:
@@ -226,4 +226,4 @@ def _log(settings: Settings, challenger: ModelVersion, verdict: dict) -> None:
     runs.log_text(settings, challenger.run_id, verdict["summary"], "judge/summary.md")
     for key, value in {"verdict": verdict["verdict"], "verdict_digest": verdict["digest"]}.items():
         runs.set_run_tag(settings, challenger.run_id, key, value)
-        tracking.set_version_tag(settings, verdict["topic"], challenger.version, key, value)
+        registry.set_version_tag(settings, verdict["topic"], challenger.version, key, value)

@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 from groundswell import runs
 from groundswell.examples import Examples
 from groundswell.kin import kin_of, row_hashes
+from groundswell.registry import ModelVersion
 from groundswell.text import fingerprint
-from groundswell.tracking import ModelVersion
 
 ANCESTORS = "ancestors"
 """In config.json, and as JSON in a version's tag: the models that it began with, the nearest first, each version, run_id, dataset_md5."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime
 
-from groundswell import runs, tracking
+from groundswell import registry, runs
 from groundswell.erasure import datasets
 from groundswell.errors import VersionError
 from groundswell.examples import read_manifest
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 def lineage(topic: str, version: str, *, settings: Settings) -> dict:
     """Where ``version`` (a number, ``champion`` or ``challenger``) came from, and what became of it."""
-    found = tracking.version_named(settings, topic, version)
+    found = registry.version_named(settings, topic, version)
     run = runs.read_run(settings, found.run_id)
     manifest = runs.read_json(settings, found.run_id, "dataset/manifest.json") or {}
     partitions, contents = manifest.get("partitions", {}), Contents(Lake(settings.lake))
@@ -61,7 +61,7 @@ def lineage(topic: str, version: str, *, settings: Settings) -> dict:
 
 def checkout(topic: str, version: str, *, settings: Settings) -> dict:
     """Make ``dataset/<topic>`` what ``version`` was trained on, byte for byte but for rows that were erased since (the report counts them)."""
-    found = tracking.version_named(settings, topic, version)
+    found = registry.version_named(settings, topic, version)
     md5 = found.tags.get("dataset_md5")
     if not md5:
         raise VersionError(f"version {found.version} of {found.name} has no tag dataset_md5: it was not registered by groundswell train")

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from groundswell import tracking
+from groundswell import registry
 from groundswell.errors import LakeError, ModelError
 from groundswell.files import alone_in, replacing, write_json
 from groundswell.lake import Lake, Partition
@@ -77,12 +77,12 @@ def _partitions(lake: Lake, topic: str, windows: Sequence[Window]) -> dict[Windo
 
 
 def _champion(topic: str, settings: Settings) -> _Champion | None:
-    found = tracking.version_by_alias(settings, topic, tracking.CHAMPION)
+    found = registry.version_by_alias(settings, topic, registry.CHAMPION)
     if found is None:
         return None
     folder = settings.root / "monitor" / topic / f"version-{found.version}"
     with alone_in(folder.parent):  # two windows at once must not fetch the model over each other
-        tracking.download_export(settings, topic, found.version, folder)
+        registry.download_export(settings, topic, found.version, folder)
     path = folder / "profile.parquet"
     if not path.is_file():
         raise ModelError(f"version {found.version} of topic {topic} holds no profile.parquet: there is nothing to compare with; train again")

@@ -16,7 +16,7 @@ import tempfile
 from datetime import datetime
 from pathlib import Path
 
-from groundswell import tracking
+from groundswell import registry
 from groundswell.errors import JudgeRefused, ModelError, RegistryError
 from groundswell.files import write_json
 from groundswell.ledger import Entry, Ledger, stamp
@@ -146,7 +146,7 @@ def _require_current(settings: Settings, topic: str, verdict: dict, ledger: Ledg
         raise JudgeRefused(f"this verdict made version {candidate} champion before, and it was rolled back since: {judge}")
     if ledger.has_rolled_back(candidate):
         raise JudgeRefused(f"version {candidate} was champion by another verdict, and was rolled back: no older one brings it back; train another")
-    challenger, champion = tracking.version_by_alias(settings, topic, tracking.CHALLENGER), _champion(settings, topic)
+    challenger, champion = registry.version_by_alias(settings, topic, registry.CHALLENGER), _champion(settings, topic)
     if challenger is None or challenger.version != candidate:
         found = challenger.version if challenger else "none"
         raise JudgeRefused(f"the verdict is on version {candidate}, the challenger is now {found}: {judge}")
@@ -159,11 +159,11 @@ def _admit(settings: Settings, topic: str, version: str) -> str:
     from serving.loading import load_model
     from serving.registry import Version
 
-    found = tracking.version_numbered(settings, topic, version)
+    found = registry.version_numbered(settings, topic, version)
     if found is None:
         raise ModelError(f"{registered_model(topic)} has no version {version} any more")
     with tempfile.TemporaryDirectory(prefix="groundswell-candidate-") as folder:
-        export = tracking.download_export(settings, topic, version, Path(folder, "export"))
+        export = registry.download_export(settings, topic, version, Path(folder, "export"))
         loaded = load_model(export, Version(found.version, found.run_id, found.source), name=registered_model(topic), topic=topic)
     log.info("promote %s: version %s loads and answers as it will be served", topic, version)
     return loaded.digest
@@ -172,8 +172,8 @@ def _admit(settings: Settings, topic: str, version: str) -> str:
 def _crown(settings: Settings, topic: str, ledger: Ledger, entry: Entry) -> None:
     """Tag, then move the alias, then write the line: whatever is cut short leaves a champion, and what is due can be told."""
     if entry.before is not None:
-        tracking.set_version_tag(settings, topic, entry.before, PREVIOUS, entry.after)
-    ledger.move(entry, lambda version: tracking.set_alias(settings, topic, tracking.CHAMPION, version))
+        registry.set_version_tag(settings, topic, entry.before, PREVIOUS, entry.after)
+    ledger.move(entry, lambda version: registry.set_alias(settings, topic, registry.CHAMPION, version))
 
 
 def _earlier(ledger: Ledger, champion: str) -> list[str]:
@@ -197,7 +197,7 @@ def _last_healthy(settings: Settings, topic: str, versions: list[str]) -> tuple[
 
 
 def _champion(settings: Settings, topic: str) -> str | None:
-    found = tracking.version_by_alias(settings, topic, tracking.CHAMPION)
+    found = registry.version_by_alias(settings, topic, registry.CHAMPION)
     return found.version if found else None
 
 

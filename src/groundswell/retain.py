@@ -12,7 +12,7 @@ import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from groundswell import tracking
+from groundswell import registry
 from groundswell.erasure import objects, receipts
 from groundswell.erasure.models import has_registry
 from groundswell.lake import LAYERS, Lake, Partition
@@ -70,7 +70,7 @@ def _counts(lake: Lake, old: Iterable[Partition]) -> dict[str, dict[str, int]]:
 
 def _champion(topic: str, old: Iterable[Partition], settings: Settings) -> dict | None:
     """The champion and how many of the partitions it was trained on; None where there is none."""
-    found = tracking.version_by_alias(settings, topic, tracking.CHAMPION) if has_registry(settings) else None
+    found = registry.version_by_alias(settings, topic, registry.CHAMPION) if has_registry(settings) else None
     if found is None:
         return None
     read = merged(Manifests(settings).partitions(found))

@@ -7,7 +7,7 @@ champion is not decided here: finishing goes through `promote` and its verdict.
 
 from __future__ import annotations
 
-from groundswell import tracking
+from groundswell import registry
 from groundswell.errors import RegistryError, SourceError, UsageError
 from groundswell.http import Http
 from groundswell.schema import registered_model
@@ -18,22 +18,22 @@ CANARY = "canary"
 
 def start(topic: str, version: str, *, settings: Settings) -> dict:
     """Point the alias ``canary`` to ``version``: serving begins with 1 % of clients when it looks next."""
-    found = tracking.version_numbered(settings, topic, version)
+    found = registry.version_numbered(settings, topic, version)
     if found is None:
         raise RegistryError(f"{registered_model(topic)} has no version {version}: groundswell status lists what there is")
-    champion = tracking.version_by_alias(settings, topic, tracking.CHAMPION)
+    champion = registry.version_by_alias(settings, topic, registry.CHAMPION)
     if champion is None:
         raise UsageError(f"{registered_model(topic)} has no champion to compare version {version} with: promote one first")
     if champion.version == found.version:
         raise UsageError(f"version {version} is the champion of topic {topic}: there is nothing to roll out")
-    tracking.set_alias(settings, topic, CANARY, found.version)
+    registry.set_alias(settings, topic, CANARY, found.version)
     return {"topic": topic, "canary": found.version, "champion": champion.version}
 
 
 def status(topic: str, *, settings: Settings) -> dict:
     """What the registry says, and what serving answers at ``/v1/rollout``; ``serving`` is None, with the reason, where it can't be asked."""
-    canary = tracking.version_by_alias(settings, topic, CANARY)
-    champion = tracking.version_by_alias(settings, topic, tracking.CHAMPION)
+    canary = registry.version_by_alias(settings, topic, CANARY)
+    champion = registry.version_by_alias(settings, topic, registry.CHAMPION)
     report = {"topic": topic, "canary": canary and canary.version, "champion": champion and champion.version}
     try:
         with Http(attempts=1, timeout_seconds=15, key=settings.serving_key.get_secret_value()) as http:
@@ -44,9 +44,9 @@ def status(topic: str, *, settings: Settings) -> dict:
 
 def stop(topic: str, *, settings: Settings) -> dict:
     """Take the alias away: every client is the champion's again when serving looks next. Nothing to do where there is none."""
-    canary = tracking.version_by_alias(settings, topic, CANARY)
+    canary = registry.version_by_alias(settings, topic, CANARY)
     if canary is not None:
-        tracking.delete_alias(settings, topic, CANARY)
+        registry.delete_alias(settings, topic, CANARY)
     return {"topic": topic, "canary": None, "stopped": canary and canary.version}
 
 
@@ -57,7 +57,7 @@ def require_ready(topic: str, *, settings: Settings) -> str:
     if serving.get("state") != "ready" or serving.get("version") != found["canary"] or found["canary"] is None:
         said = found.get("trouble") or f"{serving.get('state')} at {100 * serving.get('share', 0):g} %: {serving.get('decision')}"
         raise UsageError(f"the rollout of version {found['canary']} of topic {topic} is not ready ({said}): see groundswell rollout status")
-    challenger = tracking.version_by_alias(settings, topic, tracking.CHALLENGER)
+    challenger = registry.version_by_alias(settings, topic, registry.CHALLENGER)
     if challenger is None or challenger.version != found["canary"]:
         named = challenger.version if challenger else "none"
         raise UsageError(

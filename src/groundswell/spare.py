@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from groundswell import tracking
+from groundswell import registry
 from groundswell.examples import Examples, read_examples
 from groundswell.files import write_json
 from groundswell.lake import Lake
@@ -49,7 +49,7 @@ class Spare:
         """The export of the champion; None where ``augmentation`` asks for none, and where there is none."""
         if augmentation != "weak_champion" or self._champion is None:
             return None
-        return tracking.download_export(self.settings, self.topic, self._champion.version, self.folder / "champion")
+        return registry.download_export(self.settings, self.topic, self._champion.version, self.folder / "champion")
 
     def given(self, augmentation: str, box: Path) -> dict[str, str | None]:
         """Where a child process finds the texts (JSON, in ``box``) and the champion's export; None where ``augmentation`` asks for none."""
@@ -73,5 +73,5 @@ class Spare:
         return unlabelled_posts(Lake(self.settings.lake), self.topic, list(rows.values()), most=most, similarity=self.similarity)
 
     @cached_property
-    def _champion(self) -> tracking.ModelVersion | None:
-        return tracking.version_by_alias(self.settings, self.topic, tracking.CHAMPION)
+    def _champion(self) -> registry.ModelVersion | None:
+        return registry.version_by_alias(self.settings, self.topic, registry.CHAMPION)

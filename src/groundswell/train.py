@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from groundswell import baseline as baselines
-from groundswell import plots, runs, tracking, warm_start
+from groundswell import plots, registry, runs, tracking, warm_start
 from groundswell.added import Added, added_rows, with_added
 from groundswell.approaches.base import Labelled
 from groundswell.card import card
@@ -237,7 +237,7 @@ def _log(report: dict, folder: Path, run_id: str, topic: str, settings: Settings
     tracking.log_metrics(settings, run_id, _flat(report))
     tracking.log_json(settings, run_id, report, "train/report.json")
     version_tags = {name: tags[name] for name in ("topic", "dataset_md5", "git_commit", "warm_start", ANCESTORS, LEARNT_FROM_LAKE) if name in tags}
-    return tracking.register(settings, topic, source=source, run_id=run_id, tags=version_tags)
+    return registry.register(settings, topic, source=source, run_id=run_id, tags=version_tags)
 
 
 def _flat(report: dict) -> dict[str, float]:

@@ -30,8 +30,8 @@ import psutil
 from groundswell.errors import ModelError, StackError
 from groundswell.params import JudgeParams
 from groundswell.predictor import Predictor
+from groundswell.registry import CHALLENGER, CHAMPION
 from groundswell.settings import Settings
-from groundswell.tracking import CHALLENGER, CHAMPION
 
 ROUNDS = 3
 _WARMING = 24

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from groundswell import tracking
+from groundswell import registry
 from groundswell.erasure.models import TAG as ERASED
 from groundswell.errors import ModelError, RegistryError
 from groundswell.examples import Examples, read_examples
@@ -69,11 +69,11 @@ def origin(topic: str, dataset: Path, box: Path, *, settings: Settings, params: 
     """
     if params.warm_start == "none":
         return Origin(params)
-    champion = tracking.version_by_alias(settings, topic, tracking.CHAMPION)
+    champion = registry.version_by_alias(settings, topic, registry.CHAMPION)
     if champion is None:
         return _refused(params, None, "there is no champion yet")
     try:
-        export = tracking.download_export(settings, topic, champion.version, box / "export")
+        export = registry.download_export(settings, topic, champion.version, box / "export")
         if reason := next(_objections(champion, export, dataset, settings, params), None):
             return _refused(params, champion.version, reason)
     except ModelError as error:  # a damaged export, or a network in which no weights are found
@@ -92,7 +92,7 @@ def load(origin: Origin):
     return tokenizer, model
 
 
-def _begun(champion: tracking.ModelVersion, export: Path, dataset: Path, params: TrainParams) -> Origin:
+def _begun(champion: registry.ModelVersion, export: Path, dataset: Path, params: TrainParams) -> Origin:
     config = _config(export)
     own = {"version": champion.version, "run_id": champion.run_id, "dataset_md5": config["dataset_md5"]}
     before = (own, *config.get(ANCESTORS, ()))
@@ -110,7 +110,7 @@ def _refused(params: TrainParams, version: str | None, reason: str) -> Origin:
     return Origin(params, facts={"refused": reason, "champion": version})
 
 
-def _objections(champion: tracking.ModelVersion, export: Path, dataset: Path, settings: Settings, params: TrainParams) -> Iterator[str]:
+def _objections(champion: registry.ModelVersion, export: Path, dataset: Path, settings: Settings, params: TrainParams) -> Iterator[str]:
     """Why the champion must not be begun with, the cheapest to find out first."""
     yield from _other_making(_config(export), params)
     yield from _gone(champion, _config(export), settings)
@@ -131,7 +131,7 @@ def _other_making(config: dict, params: TrainParams) -> Iterator[str]:
             yield f"its {name} is {made.get(name)!r}, this training's {value!r}"
 
 
-def _gone(champion: tracking.ModelVersion, config: dict, settings: Settings) -> Iterator[str]:
+def _gone(champion: registry.ModelVersion, config: dict, settings: Settings) -> Iterator[str]:
     """What it has learnt and nobody may learn any more: rows that were erased, partitions that are not there as they were read."""
     if receipt := champion.tags.get(ERASED):
         yield f"it has learnt from rows that were erased since ({receipt})"

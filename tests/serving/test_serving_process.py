@@ -27,12 +27,12 @@ TEXTS, _ = tiny_rows(16, seed=7)
 
 def register(settings: Settings, export) -> str:
     """A model version as train registers it, by train's own code: a pyfunc with the export in it; returns its number."""
-    from groundswell import tracking
+    from groundswell import registry, tracking
     from groundswell.packaging import log_model
 
     with tracking.run(settings, "games", "test", {}) as run_id:
         source = log_model(settings, run_id, export, metrics={})
-    return tracking.register(settings, "games", source=source, run_id=run_id, tags={}).version
+    return registry.register(settings, "games", source=source, run_id=run_id, tags={}).version
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from groundswell import tracking
+from groundswell import registry, tracking
 from groundswell.learnt import dataset_md5s
 from groundswell.settings import Settings
 from groundswell.unlabelled import LEARNT_FROM_LAKE
@@ -32,14 +32,14 @@ def trained_on(topic: str, md5s: Collection[str], datasets: Collection[str], *, 
     ``md5s``: objects that held some. ``datasets``: md5s of data sets that are known to have held some, sealed or not.
     """
     found = []
-    for version in tracking.versions(settings, topic):
+    for version in registry.versions(settings, topic):
         held = {_held(md5, set(md5s), datasets, versions) for md5 in dataset_md5s(version)}
         if LEARNT_FROM_LAKE in version.tags:
             held.add("unknown")
         if held == {"no"}:
             continue
         rows, md5 = "yes" if "yes" in held else "unknown", version.tags.get("dataset_md5", "")
-        whole = tracking.version_numbered(settings, topic, version.version) or version  # a search gives no aliases
+        whole = registry.version_numbered(settings, topic, version.version) or version  # a search gives no aliases
         found.append({"version": version.version, "run_id": version.run_id, "aliases": sorted(whole.aliases), "dataset_md5": md5, "rows": rows})
     return found
 
@@ -56,4 +56,4 @@ def tag(topic: str, models: list[dict], receipt: str, *, settings: Settings) -> 
     """Mark those that are sure."""
     for model in models:
         if model["rows"] == "yes":
-            tracking.set_version_tag(settings, topic, model["version"], TAG, receipt)
+            registry.set_version_tag(settings, topic, model["version"], TAG, receipt)

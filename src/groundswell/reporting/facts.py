@@ -13,12 +13,12 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from groundswell import runs, tracking
+from groundswell import registry, runs
 from groundswell.errors import DatasetError
 from groundswell.examples import SPLITS, read_examples
 from groundswell.ledger import Entry, Ledger
+from groundswell.registry import CHALLENGER, CHAMPION, ModelVersion
 from groundswell.settings import Settings
-from groundswell.tracking import CHALLENGER, CHAMPION, ModelVersion
 from groundswell.versions import directory_md5
 from groundswell.words import words_shown
 
@@ -82,8 +82,8 @@ class Facts:
 
 def gather(topic: str, *, settings: Settings) -> Facts:
     """The `Facts` of ``topic``, as things are now."""
-    champion = tracking.version_by_alias(settings, topic, CHAMPION)
-    subject = champion or tracking.version_by_alias(settings, topic, CHALLENGER)
+    champion = registry.version_by_alias(settings, topic, CHAMPION)
+    subject = champion or registry.version_by_alias(settings, topic, CHALLENGER)
     of_run = _Artifacts(settings, subject)
     folder = settings.dataset(topic)
     on_disk = directory_md5(folder) if (folder / "manifest.json").is_file() else None
@@ -116,7 +116,7 @@ def gather(topic: str, *, settings: Settings) -> Facts:
         tune=_file(settings, settings.report("tune", topic)),
         monitor=_monitored(settings, topic),
         ledger=Ledger(settings, topic).entries(),
-        versions=tracking.versions(settings, topic),
+        versions=registry.versions(settings, topic),
     )
 
 
