@@ -141,6 +141,28 @@ def test_a_full_disk_leaves_what_was_there_and_says_what_to_do(url, tmp_path):
     assert sha256_of(partition_of(tmp_path)) == before
 
 
+ON_A_SMALL_DISK = """
+mkdir -p var && mount -t tmpfs -o size=1m none var || exit 99
+"$@" 2026-10-19 >/dev/null || exit 98
+sha256sum $(find var -name part-0.parquet) > before
+dd if=/dev/zero of=var/ballast bs=1k 2>/dev/null
+"$@" 2026-10-20; echo "status $?"
+sha256sum --check --quiet before && find var/lake -name '*part-0*' | wc -l
+rm var/ballast && "$@" 2026-10-20 >/dev/null; echo "status $?"
+sha256sum --check --quiet before && find var/lake -name '*part-0*' | wc -l
+"""
+
+
+def test_a_disk_that_fills_up_leaves_what_was_there_and_the_next_run_completes(url, tmp_path):
+    """A real file system without a byte left (ENOSPC), mounted for this test's processes alone."""
+    if subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "none", tmp_path], capture_output=True, check=False).returncode:
+        pytest.skip("nobody may mount a file system here: not run")
+    command = ["unshare", "-rm", "sh", "-c", ON_A_SMALL_DISK, "sh", *COMMAND[:-1]]
+    done = subprocess.run(command, env=project(tmp_path, url), cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["status", "1", "1", "status", "0", "2"], done.stdout + done.stderr
+    assert "can't be written (No space left on device): free some space and run it again; what lay there is as it was" in done.stderr
+
+
 @pytest.mark.slow
 def test_two_backfills_of_a_day_at_once_end_in_the_bytes_of_one(url, tmp_path):
     environments = []

@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 
 import httpx2
 import pytest
+from typer.testing import CliRunner
 
 from groundswell.budget import Budget, most_of, within
+from groundswell.cli import app
 from groundswell.collect import collect
 from groundswell.errors import NotSettled, QuotaSpent, RateLimited, SourceError, UsageError, WindowError
 from groundswell.params import CollectParams, Topic
@@ -15,7 +17,7 @@ from groundswell.sources import source_named
 from groundswell.sources.steam import SteamTopic
 from groundswell.sources.x import XTopic
 from groundswell.window import parse_windows
-from tests.simulated import settings_at
+from tests.simulated import KEY, settings_at
 
 DAYS = parse_windows("2026-10-19..2026-10-21")
 DEAR = XTopic(query="game", max_usd_per_window=1.5, max_usd_per_run=4)
@@ -105,6 +107,15 @@ def test_the_most_of_a_run_is_what_its_caps_allow():
     archive = source_named("x").for_topic(DEAR)
     assert (most_of(archive, DEAR, DAYS[:2]), most_of(archive, DEAR, DAYS)) == (3.0, 4.0)
     assert most_of(source_named("steam"), SteamTopic(app_ids=[1]), DAYS) == 0.0
+
+
+def test_the_command_holds_a_run_to_the_budget_that_it_names(budget, tmp_path, monkeypatch):
+    (tmp_path / "params.yaml").write_text("topic: games\ntopics:\n  games:\n    x: {query: game, access: archive, max_usd_per_window: 3.5}\n")
+    for name, value in {"PROJECT": tmp_path, "PSEUDONYM_KEY": KEY, "X_BEARER_TOKEN": "one", "X_URL": "http://127.0.0.1:9", "HOME": tmp_path}.items():
+        monkeypatch.setenv(f"GROUNDSWELL_{name}", str(value))
+    command = ["collect", "--source", "x", "--window", "2026-10-19", "--budget", "x-games"]
+    with pytest.raises(QuotaSpent, match=r"x/games/2026-10-19 may cost \$3.50, and \$0.00 of \$3.00 .* nothing was asked"):
+        CliRunner().invoke(app, command, catch_exceptions=False)
 
 
 @pytest.mark.parametrize("name", ["../elsewhere", ".hidden", "", "a b"])

@@ -182,6 +182,9 @@ def test_the_page_and_the_table_have_numbers_and_no_posts(lived, capsys):
     show(found)
     printed = capsys.readouterr().out
     assert "sealed 3 q25%" in printed and "validated 1 r2 !" in printed and "1 superseded" in printed
+    assert "earlier windows" not in printed
+    show(found, most=2)
+    assert f"{found['windows'] - 2} earlier windows are not shown" in capsys.readouterr().out
 
 
 def test_reasons_can_do_nothing_to_the_page(lived):

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import httpx2
 import pyarrow.parquet as pq
 import pytest
+from pydantic import SecretStr
 
 from groundswell import prepare as module
 from groundswell import tombstones
@@ -173,6 +174,14 @@ def test_every_byte_is_clean_and_a_backfill_brings_nothing_back(settings):
     prepared(settings)
     seal("games", settings=settings)
     assert everywhere(settings) == {}
+
+
+def test_whose_rows_were_made_with_an_older_key_is_found_in_every_byte_too(settings):
+    rotated = settings.model_copy(update={"pseudonym_key": "a-newer-key-of-the-tests", "pseudonym_keys_before": SecretStr(settings.pseudonym_key)})
+    receipt = erased(rotated)
+    assert everywhere(rotated) == {}
+    assert receipt["stores"]["files"]["looked_for"] > 8 and receipt["stores"]["serving"] == {"games": {"caches": "forgotten", "corrections": 2}}
+    assert backfilled(rotated)["dropped"] == {"erased": 24} and everywhere(rotated) == {}
 
 
 def test_the_receipt_names_nobody_and_is_kept(settings):

@@ -94,8 +94,8 @@ def show(found: dict, *, most: int | None = 31) -> None:
         totals = found["totals"][topic]
         counts = ", ".join(f"{totals[name]:,} {name}" for name in (*_COLOURS, "revised", "superseded"))
         console.print(f"{counts}; {totals['rows_valid']:,} valid posts, {totals['quarantined_share']:.1%} quarantined", soft_wrap=True)
-        if hidden := len(windows) - (most or len(windows)):
-            console.print(f"{max(hidden, 0):,} earlier windows are not shown: --from, or the page")
+        if (hidden := len(windows) - (most or len(windows))) > 0:
+            console.print(f"{hidden:,} earlier windows are not shown: --from, or the page")
     console.print(
         "r2: revision 2; q3%: quarantined; !: something was built on other content (groundswell impact DAY). No scored layer yet.", soft_wrap=True
     )

@@ -43,6 +43,7 @@ print(json.dumps({{
         "tasks": {{task.task_id: {{
             "upstream": sorted(task.upstream_task_ids), "pool": task.pool, "trigger_rule": str(task.trigger_rule), "retries": task.retries,
             "outlets": [asset.name for asset in task.outlets], "stage": getattr(task, "stage", None),
+            "options": getattr(task, "options", None),
         }} for task in dag.tasks}},
         "doc": dag.doc_md, "catchup": dag.catchup, "max_active_runs": dag.max_active_runs, "params": list(dag.params),
         "timetable": type(dag.timetable).__name__, "key_format": getattr(dag.timetable, "key_format", None),

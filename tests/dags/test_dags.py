@@ -40,6 +40,8 @@ def test_collect_validates_what_is_there_and_announces_what_all_sources_brought(
     sources = {source for topic in load_params(load_settings()).topics.values() for source in topic.sources}
     assert {name for name in found if "collect" in name} == {f"topic.collect_{source}" for source in sources}
     assert all(found[f"topic.collect_{source}"]["pool"] == f"source_{source}" for source in sources)
+    assert all(found[f"topic.collect_{source}"]["options"]["budget"] == "{{ params.budget }}" for source in sources), "a backfill's money is held"
+    assert all("params.reason" in found[f"topic.collect_{source}"]["options"]["reason"] for source in sources)
     assert found["topic.annotate"]["upstream"] == sorted(f"topic.collect_{source}" for source in sources)
     assert found["topic.validate"]["upstream"] == ["topic.annotate"]
     assert [name for name, task in found.items() if task["outlets"] == ["posts"]] == ["topic.announce"]
