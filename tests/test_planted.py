@@ -435,7 +435,7 @@ KEEP = "keep &= ~(seen if met is None else seen | met)"
         pytest.param(KEEP, "keep &= ~seen", id="authors in training"),
         pytest.param(KEEP, "pass", id="test rows in training"),
         pytest.param(KEEP, KEEP.replace("~", ""), id="the unfair rows kept"),
-        pytest.param("np.isin(row_hashes(row_ids), hashes) | np.array(", "np.array(", id="rows whose text was edited"),
+        pytest.param("np.isin(row_hashes(row_ids), learnt) | np.array(", "np.array(", id="rows whose text was edited"),
         pytest.param("rows.labels[keep]", "rows.labels[: keep.sum()]", id="labels of other rows"),
     ],
 )

@@ -1,7 +1,8 @@
 """Contenders: the registered versions that are compared, and the rows that are fair to both.
 
 Reads exports fetched from the registry (weights' hashes, what they were trained on) and the data set's ``kin.parquet``. Writes nothing.
-Refuses (`JudgeRefused`) an export of other labels or text rules, and when of some class no fair row is left.
+Refuses (`JudgeRefused`) an export of other labels or text rules, and when of some class no fair row is left; as `learnt` does (`ModelError`)
+an export that does not tell which texts it has learnt.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from groundswell.errors import JudgeRefused
 from groundswell.examples import Examples
 from groundswell.files import sha256_of
 from groundswell.kin import kin_of, row_hashes
+from groundswell.learnt import ROWS, TEXTS, hashes
 from groundswell.registry import CHALLENGER, CHAMPION, ModelVersion
 from groundswell.schema import LABELS
 from groundswell.text import TEXT_VERSION, fingerprint
@@ -52,19 +54,19 @@ class Contender:
 
     def has_seen(self, fingerprints: np.ndarray) -> np.ndarray:
         """Which of the texts it was trained on, bool (n,)."""
-        return np.isin(fingerprints, np.load(self.folder / "trained_on.npy", allow_pickle=False))
+        return np.isin(fingerprints, hashes(self.folder, TEXTS))
 
     def has_met(self, row_ids: list[str], dataset: Path) -> np.ndarray | None:
         """Which of the test rows of ``dataset`` it was trained on, or on others of their author or cluster of duplicates, bool (n,).
 
         None: it can't be told, because export or data set is older than the files that tell it.
         """
-        trained, kin = self.folder / "trained_rows.npy", dataset / "kin.parquet"
-        if not trained.exists() or not kin.exists():
+        kin = dataset / "kin.parquet"
+        if not (self.folder / ROWS).exists() or not kin.exists():
             return None
-        hashes = np.load(trained, allow_pickle=False)
-        akin = kin_of(hashes, pq.ParquetFile(kin).read())
-        return np.isin(row_hashes(row_ids), hashes) | np.array([row_id in akin for row_id in row_ids], dtype=bool)
+        learnt = hashes(self.folder, ROWS)
+        akin = kin_of(learnt, pq.ParquetFile(kin).read())
+        return np.isin(row_hashes(row_ids), learnt) | np.array([row_id in akin for row_id in row_ids], dtype=bool)
 
 
 def require_rules(name: str, one: Contender, remedy: str) -> None:

@@ -21,7 +21,7 @@ from groundswell import plots, registry, tracking
 from groundswell.errors import DatasetError, ModelError
 from groundswell.examples import Examples, read_examples, read_manifest
 from groundswell.files import replacing_folder, write_json
-from groundswell.learnt import ANCESTORS, TEXTS, met_rows
+from groundswell.learnt import ANCESTORS, TEXTS, hashes, met_rows
 from groundswell.metrics import SUMMARY, confusion, reliability, scores
 from groundswell.params import EvaluateParams
 from groundswell.predictor import MODEL_FILES, Predictor
@@ -102,7 +102,7 @@ def _measured(rows: Examples, said: np.ndarray, floor: np.ndarray, folder: Path,
     """Everything that a second run finds again: scores of model and baseline, slices, what the model has seen, sizes."""
     how = {"bins": params.calibration_bins, "samples": params.bootstrap_samples, "seed": params.seed}
     log.info("evaluate: %d test rows, %d resamples", len(rows), params.bootstrap_samples)
-    seen = np.load(folder / "export" / TEXTS, allow_pickle=False)
+    seen = hashes(folder / "export", TEXTS)
     return {
         "model": _named_bounds(scores(rows.labels, said, **how)),
         "baseline": _named_bounds(scores(rows.labels, floor, **how)),

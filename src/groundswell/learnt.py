@@ -1,6 +1,7 @@
 """What a model has learnt from: its own training rows, and those of every model whose weights it began with (`warm_start`).
 
 Reads the hashes that exports keep, a data set's ``kin.parquet``, the tags of model versions and the manifests that their runs keep. Writes nothing.
+Refuses (`ModelError`) an export that does not keep what is asked for: whoever went on without it would judge a model by what it has learnt.
 A version without the tag `ANCESTORS` began with a base: it has learnt from its own data set only.
 """
 
@@ -14,6 +15,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from groundswell import runs
+from groundswell.errors import ModelError
 from groundswell.examples import Examples
 from groundswell.kin import kin_of, row_hashes
 from groundswell.registry import ModelVersion
@@ -24,23 +26,32 @@ ANCESTORS = "ancestors"
 ROWS, TEXTS = "trained_rows.npy", "trained_on.npy"
 
 
+def hashes(export: Path, name: str) -> np.ndarray:
+    """The hashes that ``export`` keeps under ``name`` (`ROWS`, `TEXTS`), uint64, sorted; `ModelError` where it keeps none."""
+    try:
+        return np.load(export / name, allow_pickle=False)
+    except FileNotFoundError:
+        raise ModelError(f"{export} has no {name}: what its model has learnt can't be told; train the model again with this code") from None
+    except (ValueError, EOFError) as error:
+        raise ModelError(f"{export / name} can't be read ({error}): train the model again, or fetch its export again") from None
+
+
 def united(parent: Path | None, name: str, own: np.ndarray) -> np.ndarray:
     """The hashes ``own`` (uint64) and those that the export ``parent`` keeps under ``name``: sorted, each once."""
-    return np.unique(own) if parent is None else np.union1d(np.load(parent / name, allow_pickle=False), own)
+    return np.unique(own) if parent is None else np.union1d(hashes(parent, name), own)
 
 
 def learnt_rows(export: Path, rows: Examples) -> np.ndarray:
     """Which of ``rows`` the model of ``export`` was trained on, by their ids, bool (n,)."""
-    return np.isin(row_hashes(rows.table["row_id"].to_pylist()), np.load(export / ROWS, allow_pickle=False))
+    return np.isin(row_hashes(rows.table["row_id"].to_pylist()), hashes(export, ROWS))
 
 
 def met_rows(export: Path, rows: Examples, dataset: Path, split: str) -> np.ndarray:
     """Which of ``rows`` (the ``split``, validation or test, of ``dataset``) it was trained on, by id or by text, or on kin of theirs, bool (n,)."""
-    texts = np.array([fingerprint(text) for text in rows.texts], dtype=np.uint64)
-    kin = pq.ParquetFile(dataset / "kin.parquet").read()
-    akin = kin_of(np.load(export / ROWS, allow_pickle=False), kin, split)
+    learnt, texts = hashes(export, ROWS), np.array([fingerprint(text) for text in rows.texts], dtype=np.uint64)
+    akin = kin_of(learnt, pq.ParquetFile(dataset / "kin.parquet").read(), split)
     is_akin = np.array([row_id in akin for row_id in rows.table["row_id"].to_pylist()], dtype=bool)
-    return learnt_rows(export, rows) | np.isin(texts, np.load(export / TEXTS, allow_pickle=False)) | is_akin
+    return learnt_rows(export, rows) | np.isin(texts, hashes(export, TEXTS)) | is_akin
 
 
 def ancestors(version: ModelVersion) -> list[dict]:

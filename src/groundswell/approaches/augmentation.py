@@ -2,7 +2,7 @@
 
 Reads a fold's training rows, and for weak labels the texts and the champion that `Surroundings` name; writes nothing. Everything that
 is added says so (``synthetic``, ``weak``), a child has its parent's group, and nothing is added whose words are a judged text's.
-Refuses a champion that has learnt from a judged text: its labels would carry what it was told there.
+Refuses a champion that has learnt from a judged text, or does not tell: its labels would carry what it was told there.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from groundswell.approaches.base import Labelled, Surroundings
 from groundswell.approaches.near_words import analyser, is_negation, near_words
 from groundswell.errors import DatasetError, ModelError
+from groundswell.learnt import TEXTS, hashes
 from groundswell.params import CompareRow
 from groundswell.schema import LABELS
 from groundswell.text import fingerprint
@@ -183,7 +184,7 @@ def _by_champion(texts: Sequence[str], surroundings: Surroundings) -> tuple[np.n
     if folder is None:
         raise ModelError("weak_champion: there is no champion to label posts: promote a model first, or leave the row out")
     champion = Predictor.load(folder, threads=surroundings.threads)
-    learnt = {int(number) for number in np.load(folder / "trained_on.npy", allow_pickle=False)}
+    learnt = {int(number) for number in hashes(folder, TEXTS)}
     if known := len(learnt & surroundings.judged):
         raise ModelError(
             f"weak_champion: the champion has learnt from {known} of the {len(surroundings.judged)} judged texts, so that its labels would carry "
