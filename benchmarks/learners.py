@@ -41,6 +41,7 @@ SAMPLES = 2000
 CODE = ("finetune.py", "forward.py", "objective.py", "recipe.py", "batches.py", "optimiser.py", "encoder.py", "emoji.py", "quantise.py", "text.py")
 _LINEAR_CODE = tuple(f"approaches/{name}.py" for name in ("classical", "features", "cleaning", "lexicon", "near_words", "options"))
 _TEACHERS_CODE = (*_LINEAR_CODE, "approaches/teachers.py", "folds.py")
+_FURTHER_CODE = ("further.py", "masks.py")
 
 log = logging.getLogger(__name__)
 
@@ -80,15 +81,22 @@ def shipped() -> TrainParams:
     return Params.model_validate(yaml.safe_load((PROJECT / "params.yaml").read_text(encoding="utf-8"))).train
 
 
-def network(learn: Labelled, texts: Sequence[str], params: TrainParams, precisions: Sequence[str] = ("int8",)) -> dict:
+def network(
+    learn: Labelled, texts: Sequence[str], params: TrainParams, precisions: Sequence[str] = ("int8",), unlabelled: Labelled | None = None
+) -> dict:
     """What a DistilBERT fine-tuned on ``learn`` says to ``texts``: precision (int8, fp32, torch) → probabilities (n, 3); ``seconds`` of training.
 
-    Of ``learn`` whole groups are held out to stop by (`STOP_SHARE`). On how many threads it learnt makes no other answer of it.
+    Of ``learn`` whole groups are held out to stop by (`STOP_SHARE`). Further pretraining, where ``params`` want it, reads the texts of the others
+    and those of ``unlabelled``, the first ``params.further_pretraining_posts``; what `further.pretrain` says is there too then, as ``further_…``.
+    On how many threads it learnt makes no other answer of it.
     """
     asked = Labelled(list(texts), np.zeros(len(texts), dtype=int), [""] * len(texts))
-    code = CODE + _TEACHERS_CODE if params.distillation else CODE
+    code = CODE + (_TEACHERS_CODE if params.distillation else ()) + (_FURTHER_CODE if params.further_pretraining_epochs else ())
+    most = params.further_pretraining_posts if unlabelled and params.further_pretraining_epochs else 0
+    others = unlabelled.part(range(min(most, len(unlabelled)))) if most else None
     told = f"{digest(learn, asked)} {params.model_dump_json(exclude_defaults=True, exclude={'threads'})} {sorted(precisions)} {code_of(code)}"
-    return kept(f"network-{hashlib.sha256(told.encode()).hexdigest()[:16]}", lambda: _network(learn, texts, params, precisions))
+    told += f" {digest(others)}" if others else ""
+    return kept(f"network-{hashlib.sha256(told.encode()).hexdigest()[:16]}", lambda: _network(learn, texts, params, precisions, others))
 
 
 def baseline(learn: Labelled, texts: Sequence[str], seed: int = 1) -> np.ndarray:
@@ -197,7 +205,8 @@ def speaks() -> None:
     logging.basicConfig(level="INFO", format="%(asctime)s %(message)s", stream=sys.stderr)
 
 
-def _network(learn: Labelled, texts: Sequence[str], params: TrainParams, precisions: Sequence[str]) -> dict:
+def _network(learn: Labelled, texts: Sequence[str], params: TrainParams, precisions: Sequence[str], unlabelled: Labelled | None) -> dict:
+    from groundswell import further
     from groundswell.approaches import teachers
     from groundswell.encoder import load
     from groundswell.finetune import Tokenised, finetune, prepare_torch
@@ -208,11 +217,21 @@ def _network(learn: Labelled, texts: Sequence[str], params: TrainParams, precisi
     rows = [Tokenised(tokenizer(part.texts, truncation=True, max_length=params.max_length)["input_ids"], part.labels) for part in (rest, stop)]
     with tempfile.TemporaryDirectory() as scratch:
         begun = time.monotonic()
+        read = further.pretrain(model, tokenizer, joined(rest, unlabelled), params=params) or {}
         rows[0] = teachers.taught(rows[0], rest, params, Path(scratch))
         finetune(model, tokenizer, *rows, params=params, folder=Path(scratch), observe=lambda step, numbers: None)
         seconds = time.monotonic() - begun
         log.info("%d rows learnt in %.0f s", len(rest), seconds)
-        return {**answers(model, tokenizer, texts, params, precisions), "seconds": seconds}
+        return {
+            **answers(model, tokenizer, texts, params, precisions),
+            "seconds": seconds,
+            **{f"further_{name}": value for name, value in read.items()},
+        }
+
+
+def joined(rows: Labelled, more: Labelled | None) -> Labelled:
+    """``rows``, and after them ``more``."""
+    return Labelled(rows.texts + more.texts, np.concatenate([rows.labels, more.labels]), rows.groups + more.groups) if more else rows
 
 
 def answers(model, tokenizer, texts: Sequence[str], params: TrainParams, precisions: Sequence[str]) -> dict[str, np.ndarray]:

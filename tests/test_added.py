@@ -38,15 +38,15 @@ def settings_of(home):
     return Settings(project=home, home=home / "var", mlflow_uri="")
 
 
-def params(home, kind):
+def params(home, kind, **changes):
     agree = {"min_int8_agreement": 0.3, "min_fp32_agreement": 0.9}
-    return TrainParams(base=str(home / "base"), learning_rate=0.02, epochs=2, threads=1, bf16="off", augmentation=kind, **agree)
+    return TrainParams(base=str(home / "base"), learning_rate=0.02, epochs=2, threads=1, bf16="off", augmentation=kind, **agree, **changes)
 
 
-def added(home, kind):
+def added(home, kind, **changes):
     settings = settings_of(home)
     folder = settings.dataset("games")
-    return added_rows("games", folder, settings=settings, params=params(home, kind), manifest=read_manifest(folder))
+    return added_rows("games", folder, settings=settings, params=params(home, kind, **changes), manifest=read_manifest(folder))
 
 
 def judged_texts(settings):
@@ -114,6 +114,68 @@ def test_training_learns_from_added_rows_measures_on_none_and_remembers_them(hom
     assert run.params["augmentation"] == "weak_vader"
     assert registry.version_numbered(settings, "games", report["model_version"]).tags["learnt_from_lake"] == str(len(more.row_ids))
     assert json.loads((Path(settings.model("games")) / "train.json").read_text())["rows"] == report["rows"]
+
+
+def test_words_are_guessed_in_posts_that_are_strangers_to_every_row(home):
+    found = added(home, "none", further_pretraining_epochs=1)
+    assert (len(found.rows), found.row_ids) == (0, [])
+    assert len(found.unlabelled) == len(found.unlabelled_ids) == len(set(found.unlabelled_ids)) > 20
+    assert not {"steam/games/p000", "steam/games/p001"} & set(found.unlabelled_ids), "they say what a judged row says"
+    folder = settings_of(home).dataset("games")
+    own = {fingerprint(text) for split in ("train", "validation", "test") for text in read_examples(folder, split).texts}
+    assert not own & {fingerprint(text) for text in found.unlabelled}
+    assert found.tags == {"learnt_from_lake": str(len(found.unlabelled_ids))}
+    assert added(home, "none", further_pretraining_epochs=1, further_pretraining_posts=7).unlabelled_ids == found.unlabelled_ids[:7]
+    assert added(home, "none", further_pretraining_epochs=1, further_pretraining_posts=0).tags == {}
+    assert added(home, "none").unlabelled == []
+
+
+def test_a_post_that_is_labelled_weakly_and_guessed_in_counts_once(home):
+    both = added(home, "weak_vader", further_pretraining_epochs=1)
+    assert both.row_ids == added(home, "weak_vader").row_ids
+    assert set(both.learnt_ids) == set(both.row_ids) | set(both.unlabelled_ids)
+    assert len(both.learnt_ids) == len(set(both.learnt_ids)) < len(both.row_ids) + len(both.unlabelled_ids)
+    assert both.texts == both.rows.texts + both.unlabelled
+
+
+def test_training_says_and_remembers_what_it_guessed_words_in(home, monkeypatch):
+    from groundswell import further
+
+    heard, plain = [], further.pretrain
+    monkeypatch.setattr(further, "_HEAD_STEPS", 3)
+    monkeypatch.setattr(further, "pretrain", lambda model, tokenizer, learn, **more: (heard.append(learn), plain(model, tokenizer, learn, **more))[1])
+    settings = settings_of(home)
+    report = train("games", settings=settings, params=params(home, "none", further_pretraining_epochs=1, further_pretraining_posts=30))
+    posts = added(home, "none", further_pretraining_epochs=1, further_pretraining_posts=30)
+    own = read_examples(settings.dataset("games"), "train")
+    assert [(learn.texts, learn.groups) for learn in heard] == [(own.texts + posts.unlabelled, own.table["group"].to_pylist() + posts.unlabelled_ids)]
+    facts = report["further_pretraining"]
+    assert facts["posts"] == 30
+    assert facts["texts"] + facts["held_out"] == 160 + 30
+    assert report["rows"]["added"] == {}
+    export = settings.model("games") / "export"
+    assert {fingerprint(text) for text in posts.unlabelled} <= set(np.load(export / "trained_on.npy").tolist())
+    assert {row_hash(row_id) for row_id in posts.unlabelled_ids} <= set(np.load(export / "trained_rows.npy").tolist())
+    assert f"guess 15% of the words in {facts['texts']} texts" in (export / "card.md").read_text()
+    run = runs.read_run(settings, report["run_id"])
+    assert run.params["further_pretraining_epochs"] == "1.0"
+    assert run.metrics["further_pretraining_loss_after"] == facts["loss_after"]
+    assert "masked_language_loss" in run.metrics
+    version = registry.version_numbered(settings, "games", report["model_version"])
+    assert version.tags["learnt_from_lake"] == "30"
+    found = {one["version"]: one["rows"] for one in trained_on("games", [], [], settings=settings, versions=Listed())}
+    assert found[report["model_version"]] == "unknown", "an author who is erased may have written one of them"
+
+
+def test_guessing_in_training_rows_alone_leaves_no_doubt(home, monkeypatch):
+    from groundswell import further
+
+    monkeypatch.setattr(further, "_HEAD_STEPS", 3)
+    settings = settings_of(home)
+    report = train("games", settings=settings, params=params(home, "none", further_pretraining_epochs=1, further_pretraining_posts=0))
+    assert report["further_pretraining"]["posts"] == 0
+    found = {one["version"]: one["rows"] for one in trained_on("games", [], [], settings=settings, versions=Listed())}
+    assert report["model_version"] not in found
 
 
 class Listed:

@@ -181,6 +181,22 @@ def test_every_recipe_is_one_that_train_takes():
         TrainParams(**{**recipes.PLAIN.model_dump(), **options})
 
 
+def test_an_answer_is_named_by_the_code_that_it_went_through(monkeypatch):
+    """What is kept stays valid while an option that it does not use changes."""
+    through = []
+    monkeypatch.setattr(learners, "code_of", lambda names: through.append(set(names)) or "code")
+    monkeypatch.setattr(learners, "kept", lambda name, make: name)
+    learn, more = (Labelled(texts, np.zeros(3, dtype=int), list("abc")) for texts in (TRAIN, [*VAL, "unseen"]))
+    plain = learners.network(learn, VAL, TrainParams())
+    assert learners.network(learn, VAL, TrainParams(further_pretraining_posts=2 * 10_000), unlabelled=more) == plain
+    further = TrainParams(further_pretraining_epochs=1)
+    names = [learners.network(learn, VAL, further.model_copy(update={"further_pretraining_posts": most}), unlabelled=more) for most in (0, 2, 3, 4)]
+    assert plain not in names and len(set(names)) == 4
+    none = learners.network(learn, VAL, further, unlabelled=None)
+    assert none not in names, "its params name another number of posts"
+    assert through == [set(learners.CODE)] * 2 + [{*learners.CODE, "further.py", "masks.py"}] * 5
+
+
 @pytest.mark.slow
 def test_the_benchmarks_run_on_invented_rows(tmp_path, monkeypatch):
     """Whole, but for size: a tiny base, few rows, the results and answers in a folder of the test."""

@@ -71,6 +71,21 @@ def test_it_learns_from_teachers_that_saw_no_row_they_speak_of(base, box, monkey
     assert fitted("distilbert", base, box, epochs=8, learning_rate=2e-2).predict(rows().texts).max() > 0.6
 
 
+@pytest.mark.parametrize("model", ["distilbert", "distilbert_lora"])
+def test_further_pretraining_reads_what_is_learnt_and_no_row_to_stop_by(base, box, monkeypatch, model):
+    from groundswell import further
+    from groundswell.approaches.base import held_out
+
+    read, plain = [], further.pretrain
+    monkeypatch.setattr(further, "_HEAD_STEPS", 2)
+    monkeypatch.setattr(further, "pretrain", lambda *given, **more: (read.append((given[2].texts, plain(*given, **more))), None)[1])
+    approach = fitted(model, base, box, further_pretraining_epochs=1.0)
+    learnt = held_out(rows(), approach._options["held_out_share"], 1)[0]
+    assert [texts for texts, _ in read] == [learnt.texts]
+    assert read[0][1]["steps"] > 0
+    assert any(name.startswith("embeddings.position") for name in changed(approach, base)), "adapters alone would not have moved it"
+
+
 def test_adapters_change_the_layers_that_they_are_told_to(base, box):
     approach = fitted("distilbert_lora", base, box, targets="q_lin, v_lin")
     assert changed(approach, base) == {f"transformer.layer.0.attention.{name}.weight" for name in ("q_lin", "v_lin")}
@@ -152,6 +167,8 @@ def test_a_rows_options_hold_for_it_alone(base, box):
         ("distilbert", {"class_weights": "even"}, "option 'class_weights': .*found 'even'"),
         ("distilbert_lora", {"targets": "q_lin, v_line"}, "option 'targets': a block has no layer 'v_line'; did you mean 'v_lin'"),
         ("distilbert_lora", {"targets": ""}, "option 'targets': a block has no layer ''"),
+        ("distilbert_frozen", {"further_pretraining_epochs": 1.0}, "option 'further_pretraining_epochs' is none of"),
+        ("distilbert", {"further_pretraining_posts": 9}, "option 'further_pretraining_posts' is none of"),
         ("distilbert_frozen", {"layer_decay": 0.9}, "option 'layer_decay' is none of text and distilbert_frozen"),
         ("distilbert_frozen", {"class_weights": "adjusted"}, "option 'class_weights'.*balanced"),
         ("distilbert_frozen", {"held_out_share": 0.0}, "option 'held_out_share': expected more than 0"),

@@ -1,8 +1,8 @@
-"""Added rows: what `train.augmentation` adds to the training rows of a data set, and which posts it was made of.
+"""What training learns from beside the training rows of a data set, and which posts it was made of.
 
-Reads the splits of a data set (validation and test only to keep clear of them), for weak labels the lake's posts without a label and the
-champion. Writes nothing. Refuses what `approaches.augmentation` refuses: weak labels without posts, a champion that is missing or has learnt
-from a row of validation or test.
+Rows that `train.augmentation` adds, and posts without a label, in which `further` pretraining guesses words. Reads the splits of a data set
+(validation and test only to keep clear of them), for posts without a label the lake, for some weak labels the champion. Writes nothing. Refuses
+what `approaches.augmentation` refuses: weak labels without posts, a champion that is missing or has learnt from a row of validation or test.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ import numpy as np
 from groundswell.approaches.augmentation import augmented
 from groundswell.approaches.base import Labelled, Surroundings
 from groundswell.examples import SPLITS, Examples, read_examples
+from groundswell.lake import Lake
 from groundswell.params import CompareRow, PrepareParams, TrainParams
 from groundswell.settings import Settings
 from groundswell.spare import Spare
 from groundswell.text import fingerprint
-from groundswell.unlabelled import LEARNT_FROM_LAKE, Post
+from groundswell.unlabelled import LEARNT_FROM_LAKE, Post, unlabelled_posts
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,25 @@ class Added:
 
     rows: Labelled = field(default_factory=lambda: Labelled([], np.empty(0, dtype=np.int64), [], []))
     row_ids: list[str] = field(default_factory=list)
-    """Of every post whose words are among the texts: an edit has none of its own, its parent is a row of the data set."""
+    """Of every post whose words are among the rows' texts: an edit has none of its own, its parent is a row of the data set."""
+    unlabelled: list[str] = field(default_factory=list)
+    """Texts of posts for further pretraining: learnt without a label, after which there is nothing but their words in the weights."""
+    unlabelled_ids: list[str] = field(default_factory=list)
+
+    @property
+    def texts(self) -> list[str]:
+        """All of them."""
+        return self.rows.texts + self.unlabelled
+
+    @property
+    def learnt_ids(self) -> list[str]:
+        """Of every post in `texts`, once."""
+        return list(dict.fromkeys(self.row_ids + self.unlabelled_ids))
 
     @property
     def tags(self) -> dict[str, str]:
         """Of the run and the model version that learn from them."""
-        return {LEARNT_FROM_LAKE: str(len(self.row_ids))} if self.row_ids else {}
+        return {LEARNT_FROM_LAKE: str(len(self.learnt_ids))} if self.learnt_ids else {}
 
     def counts(self) -> dict[str, int]:
         """Provenance → rows."""
@@ -43,14 +57,24 @@ class Added:
 
 
 def added_rows(topic: str, folder: Path, *, settings: Settings, params: TrainParams, manifest: dict) -> Added:
-    """What ``params.augmentation`` adds to the training rows of the data set in ``folder``; the same bytes for the same seed, lake and champion.
+    """What ``params`` add to the training rows of the data set in ``folder``; the same bytes for the same seed, lake and champion.
 
     `DatasetError` where weak labels have no post to be put on, `ModelError` for a champion that may not label.
     """
-    if params.augmentation == "none":
+    most = params.further_pretraining_posts if params.further_pretraining_epochs else 0
+    if params.augmentation == "none" and not most:
         return Added()
     splits = {split: read_examples(folder, split) for split in SPLITS}
     similarity = manifest.get("params", {}).get("near_duplicate_similarity", PrepareParams().near_duplicate_similarity)
+    posts = unlabelled_posts(Lake(settings.lake), topic, list(splits.values()), most=most, similarity=similarity) if most else []
+    read = {"unlabelled": [post.text for post in posts], "unlabelled_ids": [_row_id(topic, post) for post in posts]}
+    if params.augmentation == "none":
+        return Added(**read)
+    return Added(*_augmented(topic, splits, settings, params, similarity), **read)
+
+
+def _augmented(topic: str, splits: dict[str, Examples], settings: Settings, params: TrainParams, similarity: float) -> tuple[Labelled, list[str]]:
+    """What augmentation adds, and the ids of the posts among it."""
     with tempfile.TemporaryDirectory(prefix="groundswell-added-") as box:
         spare = Spare(settings, topic, similarity, learnt=SPLITS[:1], apart=SPLITS, folder=Path(box))
         posts = spare.posts(params.augmentation)
@@ -66,7 +90,8 @@ def added_rows(topic: str, folder: Path, *, settings: Settings, params: TrainPar
         row = CompareRow(name="train", model="distilbert", augmentation=params.augmentation)
         whole = augmented(Labelled(own.texts, own.labels, own.table["group"].to_pylist()), row, params.seed, around)
     more = whole.part(range(len(own), len(whole)))
-    return Added(more, _row_ids(topic, more.texts, posts))
+    taken = {fingerprint(text) for text in more.texts}
+    return more, [_row_id(topic, post) for post in posts if fingerprint(post.text) in taken]
 
 
 def with_added(train: Examples, added: Added) -> Labelled:
@@ -77,6 +102,11 @@ def with_added(train: Examples, added: Added) -> Labelled:
     return Labelled(train.texts + more.texts, np.concatenate([train.labels, more.labels]), groups, provenances)
 
 
-def _row_ids(topic: str, texts: list[str], posts: list[Post]) -> list[str]:
-    taken = {fingerprint(text) for text in texts}
-    return [f"{post.source}/{topic}/{post.post_id}" for post in posts if fingerprint(post.text) in taken]
+def with_unlabelled(train: Examples, added: Added) -> Labelled:
+    """The texts for further pretraining: ``train``'s, and after them the posts; the class of all is 0, and nobody looks at it."""
+    texts, groups = train.texts + added.unlabelled, train.table["group"].to_pylist() + added.unlabelled_ids
+    return Labelled(texts, np.zeros(len(texts), dtype=np.int64), groups)
+
+
+def _row_id(topic: str, post: Post) -> str:
+    return f"{post.source}/{topic}/{post.post_id}"

@@ -28,6 +28,7 @@ def _origin(report: dict, params) -> str:
         f"A DistilBERT classifier, fine-tuned from {base}: at most {params.epochs:g} epochs, learning rate {params.learning_rate:g}, batches of "
         f"{params.batch_size}, {params.max_length} word pieces, class weights {params.class_weights}, seed {params.seed}{_recipe(params)}. Data set "
         f"`{report['dataset_md5']}` (DVC). The run, and with it the commit of the code, is named in config.json.{_warm_start(report['warm_start'])}"
+        f"{_further(report['further_pretraining'], params)}"
     )
 
 
@@ -41,6 +42,18 @@ def _warm_start(facts: dict | None) -> str:
         f" Its training was begun with the weights of version {facts['from_version']}, trained on data set `{facts['dataset_md5']}`: warm start "
         f"{facts['in_a_row']} in a row. What that version had learnt, this one has learnt too; {facts['validation_rows_left_out']} validation rows "
         "that it had met are left out of what follows."
+    )
+
+
+def _further(facts: dict | None, params) -> str:
+    """What its encoder read before it learnt labels."""
+    if facts is None:
+        return ""
+    return (
+        f" Before it learnt labels, its encoder was trained to guess {params.mask_share:.0%} of the words in {facts['texts']:,} texts for "
+        f"{params.further_pretraining_epochs:g} epochs (learning rate {params.further_pretraining_learning_rate:g}): training rows, and "
+        f"{facts['posts']:,} posts of the topic that nobody has labelled and that are strangers to all rows. Cross-entropy of what it guesses in "
+        f"{facts['held_out']:,} other such texts: {facts['loss_before']:.2f} before, {facts['loss_after']:.2f} after."
     )
 
 

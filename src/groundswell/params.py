@@ -147,6 +147,10 @@ class TrainParams(Section):
     teachers: list[str] = Field(["words-chars-lexicon-logistic"], min_length=1)  # rows of docs/stages/compare.md, by name
     teacher_folds: int = Field(5, ge=2)  # what a teacher says of a row, it says without having learnt from its group
     average_last: Share = 0.0  # the weights kept are the mean over this share of the steps, the last ones
+    further_pretraining_epochs: float = Field(0.0, ge=0)  # passes over texts, to guess words hidden in them, before the labels are learnt
+    further_pretraining_learning_rate: float = Field(1e-4, gt=0)
+    further_pretraining_posts: int = Field(20_000, ge=0)  # of the lake, at most, nobody's label on them, beside the training rows
+    mask_share: float = Field(0.15, gt=0, lt=1)  # of the words of a text, those to guess
     warm_start: Literal["none", "champion"] = "none"  # champion: begins with its weights, where they have learnt nothing that judges
     warm_start_epochs: float = Field(1, gt=0)  # passes over the rows after a warm start, instead of epochs
     warm_starts: int = Field(6, ge=1, le=50)  # in a row: then a training begins with the base again
@@ -164,6 +168,15 @@ class TrainParams(Section):
         if unknown := [name for name in names if name not in known]:
             raise ValueError(f"there is no row {unknown[0]!r}{nearest(unknown[0], known)}")
         return names
+
+    @model_validator(mode="after")
+    def _begins_with_one_thing(self) -> TrainParams:
+        if self.warm_start != "none" and self.further_pretraining_epochs:
+            raise ValueError(
+                "warm_start champion goes with no further_pretraining_epochs above 0: a champion's weights have learnt labels, which guessing words "
+                "would wear off, and a model that has read posts of no data set is never begun with: leave one of them at its default"
+            )
+        return self
 
 
 class EvaluateParams(Section):

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from groundswell import baseline as baselines
 from groundswell import plots, registry, runs, tracking, warm_start
-from groundswell.added import Added, added_rows, with_added
+from groundswell.added import Added, added_rows, with_added, with_unlabelled
 from groundswell.approaches.base import Labelled
 from groundswell.card import card
 from groundswell.examples import Examples, read_examples, read_manifest
@@ -116,7 +116,7 @@ def _train(topic: str, data: Dataset, folder: Path, run_id: str, settings: Setti
     chosen = prepare_torch(params)
     tracking.log_json(settings, run_id, {**_environment(settings), **chosen}, "environment.json")
     observe = partial(tracking.log_step, settings, run_id)
-    model, tokenizer, history = _finetuned(data, folder, origin, observe)
+    model, tokenizer, history, pretraining = _finetuned(data, folder, origin, observe)
     facts = _export(model, tokenizer, data, folder / "export", run_id, topic, origin)
     said = unverified_predictor(folder / "export").predict(data.validation.texts)
     measured = scores(data.validation.labels, said)
@@ -131,6 +131,7 @@ def _train(topic: str, data: Dataset, folder: Path, run_id: str, settings: Setti
         "metrics": _summary(measured),
         "baseline": _summary(floor),
         "warm_start": origin.facts,
+        "further_pretraining": pretraining and {**pretraining, "posts": len(data.added.unlabelled)},
         "beats_baseline": measured["macro_f1"] > floor["macro_f1"],
         **facts,
     }
@@ -150,14 +151,16 @@ def _baseline(data: Dataset, folder: Path, params: TrainParams) -> dict:
 
 
 def _finetuned(data: Dataset, folder: Path, origin: Origin, observe):
-    """(model, tokenizer, history): the checkpoints lie in a folder that is gone afterwards."""
+    """(model, tokenizer, history, what `further.pretrain` says): the checkpoints lie in a folder that is gone afterwards."""
     import shutil
 
+    from groundswell import further
     from groundswell.encoder import vocabulary_sha256
     from groundswell.finetune import Tokenised, finetune
 
     params = origin.params
     tokenizer, model = warm_start.load(origin)
+    pretraining = further.pretrain(model, tokenizer, with_unlabelled(data.train, data.added), params=params, observe=observe)
     cached = data.manifest.get("vocabulary_sha256") == vocabulary_sha256(tokenizer)
     ids = {split: _token_ids(data, split, tokenizer, params.max_length, cached) for split in ("train", "validation")}
     learnt = with_added(data.train, data.added)
@@ -168,7 +171,7 @@ def _finetuned(data: Dataset, folder: Path, origin: Origin, observe):
     checkpoints = folder / "checkpoints"
     history = finetune(model, tokenizer, rows["train"], rows["validation"], params=params, folder=checkpoints, observe=observe)
     shutil.rmtree(checkpoints, ignore_errors=True)
-    return model, tokenizer, history
+    return model, tokenizer, history, pretraining
 
 
 def _taught(rows, learnt: Labelled, params: TrainParams):
@@ -208,8 +211,8 @@ def _export(model, tokenizer, data: Dataset, folder: Path, run_id: str, topic: s
     }
     bounds = {"fp32": params.min_fp32_agreement, "int8": params.min_int8_agreement}
     validation = (data.validation.texts, data.validation.labels)
-    train_rows = data.train.table["row_id"].to_pylist() + data.added.row_ids
-    learnt = {"train_texts": data.train.texts + data.added.rows.texts, "train_rows": train_rows, "parent": origin.export}
+    train_rows = data.train.table["row_id"].to_pylist() + data.added.learnt_ids
+    learnt = {"train_texts": data.train.texts + data.added.texts, "train_rows": train_rows, "parent": origin.export}
     return export(model, tokenizer, folder, config=config, validation=validation, bounds=bounds, **learnt)
 
 
@@ -247,6 +250,7 @@ def _flat(report: dict) -> dict[str, float]:
         **{f"baseline_validation_{name}": value for name, value in report["baseline"].items()},
         **{f"{precision}_{name}": value for precision in ("fp32", "int8") for name, value in agreement[precision].items()},
         "temperature": report["temperature"],
+        **{f"further_pretraining_{name}": value for name, value in (report["further_pretraining"] or {}).items()},
     }
 
 

@@ -1,4 +1,4 @@
-"""Posts of the lake without a label that have nothing to do with given rows: what weak labels may be put on.
+"""Posts of the lake without a label that have nothing to do with given rows: for weak labels, and for guessing words in.
 
 Reads ``lake/valid`` and the rows of a data set; writes nothing. A post is related to a row by being it, by its author, by an equal
 post id, or by a text that is a near duplicate (`duplicates.near_clusters`, chains included, as `prepare` groups rows).
@@ -18,7 +18,7 @@ from groundswell.text import normalise, skeleton
 log = logging.getLogger(__name__)
 
 LEARNT_FROM_LAKE = "learnt_from_lake"
-"""The tag of a run and a model version that learnt from such posts with a weak label: how many. They are in no data set."""
+"""The tag of a run and a model version that learnt from such posts, by a weak label or by their words: how many. They are in no data set."""
 
 _COLUMNS = ["source", "post_id", "author", "text", "label"]
 _SLACK = 4  # so many times more are read than are wanted: some turn out to be related

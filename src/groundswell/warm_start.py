@@ -136,7 +136,7 @@ def _gone(champion: registry.ModelVersion, config: dict, settings: Settings) -> 
     if receipt := champion.tags.get(ERASED):
         yield f"it has learnt from rows that were erased since ({receipt})"
     if LEARNT_FROM_LAKE in champion.tags:
-        yield "it has learnt from posts with weak labels, which no data set has: what of them is erased or revised since, nobody knows"
+        yield "it has learnt from posts of the lake that no data set has: what of them is erased or revised since, nobody knows"
     contents, manifests = Contents(Lake(settings.lake)), Manifests(settings)
     for run_id in (champion.run_id, *(one["run_id"] for one in config.get(ANCESTORS, ()))):
         manifest = _manifest(manifests, run_id)

@@ -11,6 +11,7 @@ import math
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,8 @@ OWN_DEFAULTS = {
 """Where a way of training wants another value of the train section than params.yaml has for full fine-tuning."""
 
 _OF_RETRAINING = ("warm_start", "warm_start_epochs", "warm_starts")
-_NOT_OF_A_ROW = ("seed", "threads", "augmentation", "min_fp32_agreement", "min_int8_agreement", "teachers", "teacher_folds", *_OF_RETRAINING)
+_OF_THE_LAKE = ("augmentation", "further_pretraining_posts")  # a comparison adds rows itself, and what is guessed in are the rows learnt
+_NOT_OF_A_ROW = ("seed", "threads", "min_fp32_agreement", "min_int8_agreement", "teachers", "teacher_folds", *_OF_THE_LAKE, *_OF_RETRAINING)
 _OF_A_HEAD = ("base", "max_length", "learning_rate", "batch_size", "epochs", "weight_decay", "early_stopping_patience", "class_weights")
 _TOKENS_PER_BATCH = 2048
 
@@ -82,7 +84,7 @@ def _train_options(row: CompareRow, train: TrainParams) -> dict[str, Option]:
 def _train_params(row: CompareRow, train: TrainParams, values: dict[str, Value]) -> TrainParams:
     told = {name: value for name, value in values.items() if name in TrainParams.model_fields}
     try:
-        return TrainParams.model_validate({**train.model_dump(), **told})
+        return TrainParams.model_validate({**train.model_dump(), "warm_start": "none", **told})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise ParamsError(f"compare.rows: {row.name}: option {first['loc'][0]!r}: {first['msg']}, found {first['input']!r}") from None
@@ -101,7 +103,9 @@ class Whole:
 
         prepare_torch(self._params)
         self._tokenizer, self._model = load(self._params)
-        self._learn(*held_out(train, self._options["held_out_share"], self._params.seed))
+        rest, aside = held_out(train, self._options["held_out_share"], self._params.seed)
+        self._read(rest)
+        self._learn(rest, aside)
         self._model.eval()
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
@@ -110,6 +114,12 @@ class Whole:
     def size_bytes(self) -> int:
         """The whole network and its tokenizer: a head or an adapter answers nothing without the encoder that it was trained on."""
         return len(self._tokenizer.backend_tokenizer.to_str()) + sum(value.nbytes for value in self._model.state_dict().values())
+
+    def _read(self, train: Labelled) -> None:
+        """Further pretraining, where it is wanted, on what is learnt and nothing else."""
+        from groundswell import further
+
+        further.pretrain(self._model, self._tokenizer, replace(train, texts=cleaned(self._row.cleaning, train.texts)), params=self._params)
 
     def _learn(self, train: Labelled, aside: Labelled) -> None:
         from groundswell.finetune import Tokenised, finetune
@@ -164,6 +174,9 @@ class Frozen(Whole):
 
     By default the head reads the mean of a text's states instead of the first: what one token's state tells of a text, fine-tuning teaches it.
     """
+
+    def _read(self, train: Labelled) -> None:
+        """Nothing: the encoder stays as it came."""
 
     def _learn(self, train: Labelled, aside: Labelled) -> None:
         import torch
