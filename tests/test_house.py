@@ -4,6 +4,7 @@ import importlib
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,24 @@ def test_a_stage_has_one_word(stage):
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_is_a_function_in_its_module(stage):
     assert callable(getattr(importlib.import_module(f"groundswell.{stage}"), stage))
+
+
+def test_what_is_installed_is_all_that_is_here():
+    """The list is written by hand: a folder that it does not name is missing wherever Groundswell is not run from its checkout."""
+    told = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    files = [
+        path for root in ("src/groundswell", "serving") for path in (PROJECT / root).rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    ]
+    folders = {path.parent.relative_to(PROJECT).as_posix().removeprefix("src/"): path.parent for path in files}
+    assert set(told["packages"]) == {folder.replace("/", ".") for folder in folders}
+    places = {
+        name: told["package-dir"].get(name) or f"{told['package-dir'][name.rpartition('.')[0]]}/{name.rpartition('.')[2]}"
+        for name in told["packages"]
+    }
+    assert places == {folder.replace("/", "."): path.relative_to(PROJECT).as_posix() for folder, path in folders.items()}
+    data = {path for path in files if path.suffix != ".py"} - {PROJECT / "serving" / "Dockerfile"}
+    shipped = {path for name, patterns in told["package-data"].items() for pattern in patterns for path in (PROJECT / places[name]).glob(pattern)}
+    assert data <= shipped
 
 
 def test_dvc_stages_bear_the_stages_names():
