@@ -28,8 +28,6 @@ RECIPES: dict[str, dict] = {
     "consistency": {"consistency": 1.0},
     "smoothing": {"label_smoothing": 0.1},
     "cosine": {"schedule": "cosine"},
-    "named": {"emoji": "named"},
-    "named_consistency": {"emoji": "named", "consistency": 1.0},
     "taught": {"distillation": 0.5},
     "taught_by_networks": {"distillation": 0.5, "teachers": ["words-chars-lexicon-logistic", "distilbert"], "teacher_folds": 3},
     "shorter": {"epochs": 2},
