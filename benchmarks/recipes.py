@@ -28,6 +28,8 @@ RECIPES: dict[str, dict] = {
     "consistency": {"consistency": 1.0},
     "smoothing": {"label_smoothing": 0.1},
     "cosine": {"schedule": "cosine"},
+    "further": {"further_pretraining_epochs": 3.0},
+    "further_decay": {"further_pretraining_epochs": 3.0, "layer_decay": 0.9, "learning_rate": 1.5e-4},
     "taught": {"distillation": 0.5},
     "taught_by_networks": {"distillation": 0.5, "teachers": ["words-chars-lexicon-logistic", "distilbert"], "teacher_folds": 3},
     "shorter": {"epochs": 2},
