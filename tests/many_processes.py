@@ -1,4 +1,6 @@
-"""A tiny training that `accelerate launch` starts in every process: python many_processes.py FOLDER; each writes what it came to.
+"""A tiny training that `accelerate launch` starts in every process: python many_processes.py FOLDER [further]; each writes what it came to.
+
+With ``further`` it is further pretraining, dropout and all.
 
 Dropout is off and numbers are fp32, so that the weights of two processes can be held against those of one.
 """
@@ -7,10 +9,13 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 from safetensors.torch import save_file
 from tiny import tiny_model, tiny_rows
 
-from groundswell.finetune import Tokenised, Training, prepare_torch
+from groundswell import further
+from groundswell.approaches import Labelled
+from groundswell.finetune import Tokenised, Training, prepare_torch, process_number
 from groundswell.params import TrainParams
 
 
@@ -34,5 +39,15 @@ def main(folder: Path) -> None:
     (folder / f"{count}-{number}.json").write_text(json.dumps(said))
 
 
+def pretrain(folder: Path) -> None:
+    params = TrainParams(further_pretraining_epochs=2, threads=1, batch_size=30)
+    further._HEAD_STEPS = 3
+    prepare_torch(params)
+    model, tokenizer = tiny_model(0)
+    texts = tiny_rows(120)[0]
+    further.pretrain(model, tokenizer, Labelled(texts, np.zeros(120, dtype=int), list(map(str, range(120)))), params=params)
+    save_file({name: weight.detach().contiguous() for name, weight in model.named_parameters()}, folder / f"further-{process_number()}.safetensors")
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    (pretrain if sys.argv[2:] == ["further"] else main)(Path(sys.argv[1]))

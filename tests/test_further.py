@@ -1,6 +1,10 @@
 """Further pretraining: it learns which word goes with which, changes the encoder and nothing else, and reads no label."""
 
 import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -159,6 +163,37 @@ def test_in_bf16_it_learns_too(monkeypatch):
     model, _, facts = pretrained(bf16="on")
     assert facts["loss_after"] < facts["loss_before"] - 0.3
     assert {weight.dtype for weight in model.state_dict().values() if weight.is_floating_point()} == {next(model.parameters()).float().dtype}
+
+
+def test_compiled_it_is_the_same_function():
+    """As on a GPU, but for the code that is made: what torch.compile traces is run as it is, in one graph."""
+    import torch
+
+    model, tokenizer = tiny_model(3, layers=2)
+    read = Rows(Tokenised(tokenizer(texts(9))["input_ids"], np.zeros(9)), padding=tokenizer.pad_token_id).batch(np.arange(9))
+    at = torch.tensor([[1, 3]] * 9)
+    plain, network = (further.Guessing(model, dtype=torch.float32, seed=1).eval() for _ in range(2))
+    network.compile(dynamic=True, backend="eager", fullgraph=True)
+    for rows in (9, 5):
+        assert torch.allclose(
+            network(read.ids[:rows], read.is_read[:rows], at[:rows]), plain(read.ids[:rows], read.is_read[:rows], at[:rows]), atol=1e-5
+        )
+    assert network.train()(read.ids, read.is_read, at).shape == (9, 2, 32)
+    torch._dynamo.reset()
+
+
+def test_every_process_comes_to_the_same_weights(tmp_path):
+    """By accelerate launch: what then learns labels together begins together."""
+    tests = Path(__file__).parent
+    config = tests.parent / "deploy" / "accelerate.yaml"
+    launch = [sys.executable, "-m", "accelerate.commands.launch", f"--config_file={config}", "--main_process_port=0", "--num_processes=2"]
+    paths = os.pathsep.join([str(tests), str(tests.parent / "src"), str(tests.parent)])
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths, "ACCELERATE_USE_CPU": "true"}
+    command = [*launch, str(tests / "many_processes.py"), str(tmp_path), "further"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr[-2000:]
+    one, other = ((tmp_path / f"further-{number}.safetensors").read_bytes() for number in range(2))
+    assert one == other
 
 
 @pytest.mark.parametrize("learn", [["salt pepper"], ["", "\U0001f9a4", "salt pepper"], ["", ""]])
