@@ -13,11 +13,15 @@ from groundswell.added import added_rows
 from groundswell.erasure.models import trained_on
 from groundswell.errors import DatasetError, ModelError
 from groundswell.examples import read_examples, read_manifest
+from groundswell.impact import impact
 from groundswell.kin import row_hash
+from groundswell.lake import Lake
+from groundswell.lineage import lineage
 from groundswell.params import TrainParams
 from groundswell.settings import Settings
 from groundswell.text import fingerprint
 from groundswell.train import train
+from groundswell.window import Window
 
 pytestmark = pytest.mark.slow
 
@@ -165,6 +169,35 @@ def test_training_says_and_remembers_what_it_guessed_words_in(home, monkeypatch)
     assert version.tags["learnt_from_lake"] == "30"
     found = {one["version"]: one["rows"] for one in trained_on("games", [], [], settings=settings, versions=Listed())}
     assert found[report["model_version"]] == "unknown", "an author who is erased may have written one of them"
+
+
+def test_a_day_whose_posts_were_guessed_in_is_known_as_the_models(home, monkeypatch):
+    """Impact, coverage, lineage and retain ask by partition: the days of posts that no data set has are the model's too."""
+    from groundswell import further
+
+    monkeypatch.setattr(further, "_HEAD_STEPS", 3)
+    settings, window = settings_of(home), Window.parse("2026-10-19")
+    lake = Lake(settings.lake)
+    partition = lake.partition("valid", "steam", "games", window)
+    content, posts = lake.metadata(partition)["content_sha256"], lake.read(partition)
+    weak = train("games", settings=settings, params=params(home, "weak_vader"))
+    guessed = train("games", settings=settings, params=params(home, "none", further_pretraining_epochs=1, further_pretraining_posts=30))
+    plain = train("games", settings=settings, params=params(home, "none"))
+    kept = [runs.read_json(settings, report["run_id"], "dataset/manifest.json") for report in (weak, guessed, plain)]
+    assert kept[1]["unlabelled_partitions"] == {"steam/games/2026-10-19": {"rows": 30, "content_sha256": content}}
+    assert kept[0]["unlabelled_partitions"]["steam/games/2026-10-19"]["rows"] == len(added(home, "weak_vader").row_ids)
+    assert "unlabelled_partitions" not in kept[2]
+    assert lineage("games", guessed["model_version"], settings=settings)["unlabelled"] == {"steam": {"2026-10-19": 30}}
+    own = {report["model_version"] for report in (weak, guessed)}
+    found = {one["model_version"]: one["superseded"] for one in impact("games", [window], settings=settings)["versions"]}
+    assert {version: found.get(version) for version in own} == dict.fromkeys(own, [])
+    assert plain["model_version"] not in found
+    try:
+        lake.write(partition, posts.slice(1), {"window": window.key})  # as after an erasure
+        found = {one["model_version"]: one["superseded"] for one in impact("games", [window], settings=settings)["versions"]}
+        assert {version: found.get(version) for version in own} == dict.fromkeys(own, ["steam/games/2026-10-19"])
+    finally:
+        lake.write(partition, posts, {"window": window.key})
 
 
 def test_guessing_in_training_rows_alone_leaves_no_doubt(home, monkeypatch):

@@ -22,7 +22,7 @@ from groundswell.params import CompareRow, PrepareParams, TrainParams
 from groundswell.settings import Settings
 from groundswell.spare import Spare
 from groundswell.text import fingerprint
-from groundswell.unlabelled import LEARNT_FROM_LAKE, Post, unlabelled_posts
+from groundswell.unlabelled import LEARNT_FROM_LAKE, Post, partitions_of, unlabelled_posts
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class Added:
     unlabelled: list[str] = field(default_factory=list)
     """Texts of posts for further pretraining: learnt without a label, after which there is nothing but their words in the weights."""
     unlabelled_ids: list[str] = field(default_factory=list)
+    partitions: dict[str, dict] = field(default_factory=dict)
+    """Those of the lake that any of these posts came from (`unlabelled.partitions_of`)."""
 
     @property
     def texts(self) -> list[str]:
@@ -66,15 +68,15 @@ def added_rows(topic: str, folder: Path, *, settings: Settings, params: TrainPar
         return Added()
     splits = {split: read_examples(folder, split) for split in SPLITS}
     similarity = manifest.get("params", {}).get("near_duplicate_similarity", PrepareParams().near_duplicate_similarity)
-    posts = unlabelled_posts(Lake(settings.lake), topic, list(splits.values()), most=most, similarity=similarity) if most else []
-    read = {"unlabelled": [post.text for post in posts], "unlabelled_ids": [_row_id(topic, post) for post in posts]}
-    if params.augmentation == "none":
-        return Added(**read)
-    return Added(*_augmented(topic, splits, settings, params, similarity), **read)
+    lake = Lake(settings.lake)
+    read = unlabelled_posts(lake, topic, list(splits.values()), most=most, similarity=similarity) if most else []
+    more, put = (Added().rows, []) if params.augmentation == "none" else _augmented(topic, splits, settings, params, similarity)
+    partitions = partitions_of(lake, topic, dict.fromkeys([*put, *read]))
+    return Added(more, _row_ids(topic, put), [post.text for post in read], _row_ids(topic, read), partitions)
 
 
-def _augmented(topic: str, splits: dict[str, Examples], settings: Settings, params: TrainParams, similarity: float) -> tuple[Labelled, list[str]]:
-    """What augmentation adds, and the ids of the posts among it."""
+def _augmented(topic: str, splits: dict[str, Examples], settings: Settings, params: TrainParams, similarity: float) -> tuple[Labelled, list[Post]]:
+    """What augmentation adds, and the posts among it."""
     with tempfile.TemporaryDirectory(prefix="groundswell-added-") as box:
         spare = Spare(settings, topic, similarity, learnt=SPLITS[:1], apart=SPLITS, folder=Path(box))
         posts = spare.posts(params.augmentation)
@@ -91,7 +93,7 @@ def _augmented(topic: str, splits: dict[str, Examples], settings: Settings, para
         whole = augmented(Labelled(own.texts, own.labels, own.table["group"].to_pylist()), row, params.seed, around)
     more = whole.part(range(len(own), len(whole)))
     taken = {fingerprint(text) for text in more.texts}
-    return more, [_row_id(topic, post) for post in posts if fingerprint(post.text) in taken]
+    return more, [post for post in posts if fingerprint(post.text) in taken]
 
 
 def with_added(train: Examples, added: Added) -> Labelled:
@@ -108,5 +110,5 @@ def with_unlabelled(train: Examples, added: Added) -> Labelled:
     return Labelled(texts, np.zeros(len(texts), dtype=np.int64), groups)
 
 
-def _row_id(topic: str, post: Post) -> str:
-    return f"{post.source}/{topic}/{post.post_id}"
+def _row_ids(topic: str, posts: list[Post]) -> list[str]:
+    return [f"{post.source}/{topic}/{post.post_id}" for post in posts]

@@ -23,6 +23,8 @@ from groundswell.text import fingerprint
 
 ANCESTORS = "ancestors"
 """In config.json, and as JSON in a version's tag: the models that it began with, the nearest first, each version, run_id, dataset_md5."""
+UNLABELLED = "unlabelled_partitions"
+"""In the manifest that a run keeps: the lake's partitions of the posts that its model learnt from and that no data set has (`added`)."""
 ROWS, TEXTS = "trained_rows.npy", "trained_on.npy"
 
 
@@ -78,9 +80,10 @@ class Manifests:
         return self._known[run_id]
 
     def partitions(self, version: ModelVersion) -> list[Mapping[str, dict]]:
-        """The partitions of each data set that ``version`` has learnt from, the oldest first, its own last."""
+        """The partitions of each data set that ``version`` has learnt from, the oldest first, its own last; those of unlabelled posts too."""
         run_ids = [version.run_id, *(one["run_id"] for one in ancestors(version))]
-        return [(self.of_run(run_id) or {}).get("partitions", {}) for run_id in reversed(run_ids)]
+        manifests = [self.of_run(run_id) or {} for run_id in reversed(run_ids)]
+        return [{**one.get(UNLABELLED, {}), **one.get("partitions", {})} for one in manifests]
 
 
 def merged(parts: list[Mapping[str, dict]]) -> dict[str, dict]:

@@ -16,7 +16,7 @@ from groundswell.errors import VersionError
 from groundswell.examples import read_manifest
 from groundswell.files import alone_in
 from groundswell.lake import Lake
-from groundswell.learnt import Manifests, ancestors, merged
+from groundswell.learnt import UNLABELLED, Manifests, ancestors, merged
 from groundswell.ledger import Ledger
 from groundswell.settings import Settings
 from groundswell.superseded import Contents
@@ -52,6 +52,7 @@ def lineage(topic: str, version: str, *, settings: Settings) -> dict:
         "splits": {name: {key: split[key] for key in ("rows", "digest")} for name, split in manifest.get("splits", {}).items()},
         "windows": manifest.get("windows", []),
         "sources": _rows_by_source(partitions),
+        "unlabelled": _rows_by_source(manifest.get(UNLABELLED, {})),
         "superseded": sorted(superseded),
         "validation": runs.read_json(settings, found.run_id, "dataset/validation.json") or validations(settings, topic, partitions),
         "verdict": {key: verdict[key] for key in ("verdict", "reasons", "champion_version", "rows", "digest")} if verdict else None,

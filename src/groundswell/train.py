@@ -24,7 +24,7 @@ from groundswell.card import card
 from groundswell.examples import Examples, read_examples, read_manifest
 from groundswell.files import replacing_folder, write_json
 from groundswell.git import standing
-from groundswell.learnt import ANCESTORS
+from groundswell.learnt import ANCESTORS, UNLABELLED
 from groundswell.machine import processor
 from groundswell.metrics import SUMMARY, confusion, scores
 from groundswell.params import TrainParams
@@ -264,7 +264,8 @@ def _log_dataset(settings: Settings, run_id: str, topic: str, data: Dataset) -> 
     profile = {"rows": {split: values.get("rows") for split, values in splits.items()}, "windows": len(data.manifest.get("windows", []))}
     tracking.log_input(settings, run_id, name=f"groundswell-{topic}", digest=data.md5, source={"path": place, "md5": data.md5}, profile=profile)
     # lineage reads these two: the folder and the reports move on
-    tracking.log_json(settings, run_id, data.manifest, "dataset/manifest.json")
+    beside = {UNLABELLED: data.added.partitions} if data.added.partitions else {}
+    tracking.log_json(settings, run_id, {**data.manifest, **beside}, "dataset/manifest.json")
     tracking.log_json(settings, run_id, validations(settings, topic, data.manifest.get("partitions", {})), "dataset/validation.json")
 
 

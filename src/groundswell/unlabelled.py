@@ -7,6 +7,7 @@ post id, or by a text that is a near duplicate (`duplicates.near_clusters`, chai
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -31,6 +32,8 @@ class Post(NamedTuple):
     post_id: str
     author: str | None
     text: str
+    partition: str = ""
+    """Of the lake, by the key that a manifest has for it."""
 
 
 def unlabelled_posts(lake: Lake, topic: str, rows: Sequence[Examples], *, most: int, similarity: float) -> list[Post]:
@@ -54,6 +57,13 @@ def unlabelled_posts(lake: Lake, topic: str, rows: Sequence[Examples], *, most: 
     return others[:most]
 
 
+def partitions_of(lake: Lake, topic: str, posts: Iterable[Post]) -> dict[str, dict]:
+    """The partitions of ``topic`` that ``posts`` came from, as a data set's manifest has its own: key → ``rows``, how many came, and content hash."""
+    counts = Counter(post.partition for post in posts)
+    found = [partition for partition in lake.partitions("valid", topic=topic) if partition.key in counts]
+    return {one.key: {"rows": counts[one.key], "content_sha256": lake.metadata(one).get("content_sha256")} for one in found}
+
+
 def strangers(posts: Sequence[Post], known: Sequence[Post], *, similarity: float) -> list[Post]:
     """Those of ``posts``, in their order, that share no id, no author and no cluster of near duplicates with any of ``known``."""
     ids, authors = {post.post_id for post in known}, {post.author for post in known} - {None}
@@ -71,7 +81,7 @@ def _posts(lake: Lake, topic: str) -> Iterable[tuple[Post, bool]]:
             for row in batch.to_pylist():
                 if (key := (row["source"], row["post_id"])) not in seen:
                     seen.add(key)
-                    yield Post(*key, row["author"], normalise(row["text"])), row["label"] is not None
+                    yield Post(*key, row["author"], normalise(row["text"]), partition.key), row["label"] is not None
 
 
 def _annotated(lake: Lake, topic: str) -> set[tuple[str, str]]:
