@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from groundswell import registry, tracking
+from groundswell import encoder, learnt, registry, tracking
 from groundswell import train as trainer
 from groundswell.contenders import Contender, fair
 from groundswell.distilbert import state_dict
@@ -38,7 +38,7 @@ from groundswell.retain import _champion
 from groundswell.schema import LABELS, POST
 from groundswell.settings import Settings
 from groundswell.versions import directory_md5
-from groundswell.warm_start import _other_making, _other_network, load, origin
+from groundswell.warm_start import _other_making, _other_network, _weights, load, origin
 from groundswell.window import Window, parse_windows
 from tests.dvc_project import post
 from tests.models import artifacts_of
@@ -222,18 +222,45 @@ def test_a_group_is_renamed_as_it_grows_and_its_rows_stay_on_their_side_of_time(
 SPLITS = ("train", "validation", "test")
 
 
-def test_a_process_that_helps_begins_with_the_same_weights_for_as_many_steps(grown):
+def test_of_two_processes_one_asks_and_both_begin_alike(project, tmp_path):
     """Under accelerate launch each process takes its share of every step: of other steps the first would wait for ever."""
-    project, report, _ = grown
-    before = directory_md5(project.settings.model("games"))
-    seen = []
-    data = trainer._read(project.settings.dataset("games"))
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(trainer, "_finetuned", lambda data, folder, origin, observe: seen.append((origin, len(data.validation), folder)))
-        assert trainer._helped("games", data, project.settings, project.params())["process"] == 0
-    [(begun, rows, folder)] = seen
-    assert (begun.facts, begun.params.epochs, rows) == (report["warm_start"], 1, report["rows"]["validation"])
-    assert not folder.exists() and directory_md5(project.settings.model("games")) == before
+    project.put(DAYS[10:])
+    project.prepare()
+    tests = Path(__file__).parent
+    config = tests.parent / "deploy" / "accelerate.yaml"
+    launch = [sys.executable, "-m", "accelerate.commands.launch", f"--config_file={config}", "--main_process_port=0", "--num_processes=2"]
+    paths = os.pathsep.join([str(tests), str(tests.parent / "src"), str(tests.parent)])
+    params = project.params(augmentation="edits").model_dump_json()
+    done = subprocess.run(
+        [*launch, str(tests / "trained_together.py"), str(project.settings.project), params, str(tmp_path)],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths, "ACCELERATE_USE_CPU": "true"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert {path.name for path in tmp_path.glob("asked-*")} == {"asked-0"}
+    first, second = (json.loads((tmp_path / f"{number}.json").read_text()) for number in (0, 1))
+    assert first == second and first["facts"]["from_version"] == "1" and first["epochs"] == 1 and first["added"]
+    report, helped = (json.loads((tmp_path / f"report-{number}.json").read_text()) for number in (0, 1))
+    assert helped == {"stage": "train", "topic": "games", "process": 1}
+    assert (report["rows"]["validation"], report["rows"]["added"]) == (first["validation"], {"synthetic": len(first["added"])})
+    assert directory_md5(project.settings.model("games")) and project.read("config.json")["run_id"] == report["run_id"]
+
+
+def test_the_base_is_loaded_once_and_what_judges_is_hashed_once(project, tmp_path, monkeypatch):
+    loaded, hashed, real = [], [], (encoder.load, learnt.row_hashes)
+    monkeypatch.setattr(encoder, "load", lambda params: loaded.append(params.base) or real[0](params))
+    monkeypatch.setattr(learnt, "row_hashes", lambda row_ids: hashed.extend(row_ids) or real[1](row_ids))
+    begun = project.origin(tmp_path)
+    assert begun.facts["from_version"] == "1"
+    _, model = load(begun)
+    assert loaded == [project.base]
+    rows = {split: read_examples(project.settings.dataset("games"), split).table["row_id"].to_pylist() for split in ("validation", "test")}
+    assert sorted(hashed) == sorted(rows["validation"] + rows["test"])
+    _, elsewhere = load(begun.told)
+    weights = elsewhere.state_dict()
+    assert all(np.array_equal(weight, weights[name]) for name, weight in model.state_dict().items()), "who is told begins with the same"
 
 
 def test_again_it_is_the_same_bytes(grown, tmp_path):
@@ -392,12 +419,13 @@ def test_another_recipe_or_base_is_not_begun_with(project, tmp_path):
     for name, value in {"labels": ["positive", "neutral", "negative"], "text_version": 0}.items():
         [reason] = _other_making({**config, name: value}, params)
         assert reason.startswith(f"its {name} is {value!r}")
-    assert list(_other_network(project.export, params)) == []
-    assert list(_other_network(project.export, params.model_copy(update={"base": "packaged"}))) == ["its network has not the shape of the base's"]
-    assert list(_other_network(project.export, params.model_copy(update={"emoji": "named"}))) == [
-        "its tokenizer is not the base's",
-        "its network has not the shape of the base's",
-    ]
+
+    def unlike(**changes):
+        return list(_other_network(project.export, *encoder.load(params.model_copy(update=changes)), _weights(project.export)))
+
+    assert unlike() == []
+    assert unlike(base="packaged") == ["its network has not the shape of the base's"]
+    assert unlike(emoji="named") == ["its tokenizer is not the base's", "its network has not the shape of the base's"]
     assert project.origin(tmp_path, warm_start="none").facts is None
 
 

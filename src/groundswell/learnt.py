@@ -50,10 +50,15 @@ def learnt_rows(export: Path, rows: Examples) -> np.ndarray:
 
 def met_rows(export: Path, rows: Examples, dataset: Path, split: str) -> np.ndarray:
     """Which of ``rows`` (the ``split``, validation or test, of ``dataset``) it was trained on, by id or by text, or on kin of theirs, bool (n,)."""
+    return learnt_rows(export, rows) | met_in_others(export, rows, dataset, split)
+
+
+def met_in_others(export: Path, rows: Examples, dataset: Path, split: str) -> np.ndarray:
+    """Which of ``rows`` say what a row says that it was trained on, or are kin of one, bool (n,)."""
     learnt, texts = hashes(export, ROWS), np.array([fingerprint(text) for text in rows.texts], dtype=np.uint64)
     akin = kin_of(learnt, pq.ParquetFile(dataset / "kin.parquet").read(), split)
     is_akin = np.array([row_id in akin for row_id in rows.table["row_id"].to_pylist()], dtype=bool)
-    return learnt_rows(export, rows) | np.isin(texts, hashes(export, TEXTS)) | is_akin
+    return np.isin(texts, hashes(export, TEXTS)) | is_akin
 
 
 def ancestors(version: ModelVersion) -> list[dict]:

@@ -31,6 +31,7 @@ from groundswell.params import TrainParams
 from groundswell.schema import LABELS, registered_model
 from groundswell.settings import Settings
 from groundswell.text import TEXT_VERSION
+from groundswell.together import from_first
 from groundswell.tokens import cut
 from groundswell.unlabelled import LEARNT_FROM_LAKE
 from groundswell.validations import validations
@@ -65,9 +66,9 @@ def train(topic: str, *, settings: Settings, params: TrainParams) -> dict:
     from groundswell.finetune import process_number
 
     data = _read(settings.dataset(topic))
-    data = replace(data, added=added_rows(topic, data.folder, settings=settings, params=params, manifest=data.manifest))
     if process_number():
-        return _helped(topic, data, settings, params)
+        return _helped(topic, data, params)
+    data = replace(data, added=added_rows(topic, data.folder, settings=settings, params=params, manifest=data.manifest))
     numbers = (len(data.train), len(data.added.rows), len(data.validation))
     log.info("train %s: %d rows, %d added, %d for validation, base %s", topic, *numbers, params.base)
     tags = _tags(topic, settings, data)
@@ -80,14 +81,17 @@ def train(topic: str, *, settings: Settings, params: TrainParams) -> dict:
     return report
 
 
-def _helped(topic: str, data: Dataset, settings: Settings, params: TrainParams) -> dict:
-    """What every process but the first does under accelerate launch: its share of each step, and nothing that is kept."""
+def _helped(topic: str, data: Dataset, params: TrainParams) -> dict:
+    """What every process but the first does under accelerate launch: its share of each step, and nothing that is kept.
+
+    It asks neither registry nor lake: what is added and with whose weights all begin, the first one says.
+    """
     from groundswell.finetune import prepare_torch, process_number
 
+    prepare_torch(params)
+    added, origin = from_first(None)
     with _box() as folder:
-        origin = warm_start.origin(topic, data.folder, folder, settings=settings, params=params)
-        prepare_torch(params)
-        _finetuned(data.judged_by(origin.judging), folder, origin, lambda step, numbers: None)
+        _finetuned(replace(data, added=added).judged_by(origin.judging), folder, origin, lambda step, numbers: None)
     return {"stage": "train", "topic": topic, "process": process_number()}
 
 
@@ -114,6 +118,7 @@ def _train(topic: str, data: Dataset, folder: Path, run_id: str, settings: Setti
     _log_dataset(settings, run_id, topic, data)
     floor = _baseline(data, folder, params)
     chosen = prepare_torch(params)
+    from_first((data.added, origin.told))
     tracking.log_json(settings, run_id, {**_environment(settings), **chosen}, "environment.json")
     observe = partial(tracking.log_step, settings, run_id)
     model, tokenizer, history, pretraining = _finetuned(data, folder, origin, observe)

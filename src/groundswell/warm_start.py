@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from groundswell.erasure.models import TAG as ERASED
 from groundswell.errors import ModelError, RegistryError
 from groundswell.examples import Examples, read_examples
 from groundswell.lake import Lake
-from groundswell.learnt import ANCESTORS, ROWS, Manifests, learnt_rows, met_rows
+from groundswell.learnt import ANCESTORS, ROWS, Manifests, learnt_rows, met_in_others
 from groundswell.params import TrainParams
 from groundswell.predictor import MODEL_FILES
 from groundswell.schema import LABELS
@@ -52,6 +53,13 @@ class Origin:
     """What report and card say; None where no warm start was asked for."""
     judging: np.ndarray | None = None
     """Which validation rows may judge, bool (n,): those that no ancestor met. None: all."""
+    network: tuple | None = field(default=None, repr=False, compare=False)
+    """(tokenizer, classifier) with the champion's weights in it, as they were compared with the base's; None: `load` makes it."""
+
+    @property
+    def told(self) -> Origin:
+        """What the other processes of a training need to know: they make the network themselves."""
+        return replace(self, network=None)
 
     @property
     def tags(self) -> dict[str, str]:
@@ -74,29 +82,35 @@ def origin(topic: str, dataset: Path, box: Path, *, settings: Settings, params: 
         return _refused(params, None, "there is no champion yet")
     try:
         export = registry.download_export(settings, topic, champion.version, box / "export")
-        if reason := next(_objections(champion, export, dataset, settings, params), None):
+        of_split = cache(partial(_judging, export, dataset))
+        if reason := next(_objections(champion, export, dataset, settings, params, of_split), None):
+            return _refused(params, champion.version, reason)
+        network, weights = _base(params), _weights(export)
+        if reason := next(_other_network(export, *network, weights), None):
             return _refused(params, champion.version, reason)
     except ModelError as error:  # a damaged export, or a network in which no weights are found
         log.warning("train: version %s: %s", champion.version, error)
         return _refused(params, champion.version, "its export can't be used (the log says why)")
-    return _begun(champion, export, dataset, params)
+    network[1].load_state_dict(weights, strict=True)
+    return replace(_begun(champion, export, of_split("validation").met, params), network=network)
 
 
 def load(origin: Origin):
-    """(tokenizer, classifier) to begin the training with: `encoder.load`, and the champion's weights in it."""
+    """(tokenizer, classifier) to begin the training with: `encoder.load`, and the champion's weights in it. To train, once: it is not copied."""
     from groundswell import encoder
 
+    if origin.network is not None:
+        return origin.network
     tokenizer, model = encoder.load(origin.params)
     if origin.export is not None:
         model.load_state_dict(_weights(origin.export), strict=True)
     return tokenizer, model
 
 
-def _begun(champion: registry.ModelVersion, export: Path, dataset: Path, params: TrainParams) -> Origin:
+def _begun(champion: registry.ModelVersion, export: Path, met: np.ndarray, params: TrainParams) -> Origin:
     config = _config(export)
     own = {"version": champion.version, "run_id": champion.run_id, "dataset_md5": config["dataset_md5"]}
     before = (own, *config.get(ANCESTORS, ()))
-    met = met_rows(export, read_examples(dataset, "validation"), dataset, "validation")
     facts = {"from_version": champion.version, "run_id": champion.run_id, "dataset_md5": own["dataset_md5"]}
     facts |= {"in_a_row": len(before), "validation_rows_left_out": int(met.sum())}
     log.info("train: begins with the weights of version %s, warm start %d in a row", champion.version, len(before))
@@ -110,14 +124,35 @@ def _refused(params: TrainParams, version: str | None, reason: str) -> Origin:
     return Origin(params, facts={"refused": reason, "champion": version})
 
 
-def _objections(champion: registry.ModelVersion, export: Path, dataset: Path, settings: Settings, params: TrainParams) -> Iterator[str]:
-    """Why the champion must not be begun with, the cheapest to find out first."""
+@dataclass(frozen=True)
+class _Judging:
+    """Rows that judge; which of them the champion has learnt, and which it has met, learnt ones among them: bool (n,)."""
+
+    rows: Examples
+    learnt: np.ndarray
+    met: np.ndarray
+
+
+def _judging(export: Path, dataset: Path, split: str) -> _Judging:
+    rows = read_examples(dataset, split)
+    learnt = learnt_rows(export, rows)
+    return _Judging(rows, learnt, learnt | met_in_others(export, rows, dataset, split))
+
+
+def _objections(
+    champion: registry.ModelVersion,
+    export: Path,
+    dataset: Path,
+    settings: Settings,
+    params: TrainParams,
+    of_split: Callable[[str], _Judging],
+) -> Iterator[str]:
+    """Why the champion must not be begun with, the cheapest to find out first; its network is looked at afterwards."""
     yield from _other_making(_config(export), params)
     yield from _gone(champion, _config(export), settings)
     if not (export / ROWS).exists():
         yield f"its export does not say from which rows it learnt ({ROWS})"
-    yield from _leaks(export, dataset)
-    yield from _other_network(export, params)
+    yield from _leaks(dataset, of_split)
 
 
 def _other_making(config: dict, params: TrainParams) -> Iterator[str]:
@@ -154,16 +189,16 @@ def _manifest(manifests: Manifests, run_id: str) -> dict | None:
         return None
 
 
-def _leaks(export: Path, dataset: Path) -> Iterator[str]:
+def _leaks(dataset: Path, of_split: Callable[[str], _Judging]) -> Iterator[str]:
     """Rows that judge, and that it has learnt from, or has met in another's words."""
     kin = dataset / "kin.parquet"
     if not kin.exists() or "is_validation" not in pq.read_schema(kin).names:
         yield "the data set does not say who is akin to its validation rows: run groundswell prepare again"
     for split in _JUDGING:
-        rows = read_examples(dataset, split)
-        if own := int(learnt_rows(export, rows).sum()):
-            yield f"{own} of the {len(rows)} {split} rows are among those it learnt from"
-        yield from _too_few(rows, met_rows(export, rows, dataset, split), split)
+        found = of_split(split)
+        if own := int(found.learnt.sum()):
+            yield f"{own} of the {len(found.rows)} {split} rows are among those it learnt from"
+        yield from _too_few(found.rows, found.met, split)
 
 
 def _too_few(rows: Examples, met: np.ndarray, split: str) -> Iterator[str]:
@@ -173,16 +208,20 @@ def _too_few(rows: Examples, met: np.ndarray, split: str) -> Iterator[str]:
         yield f"it has met all {split} rows that are {' or '.join(lacking)}, in the same words or in kin of theirs"
 
 
-def _other_network(export: Path, params: TrainParams) -> Iterator[str]:
+def _base(params: TrainParams):
+    """(tokenizer, classifier) of the base, before anything is learnt."""
     from groundswell import encoder
     from groundswell.finetune import prepare_torch
 
     prepare_torch(params)
-    tokenizer, model = encoder.load(params)
+    return encoder.load(params)
+
+
+def _other_network(export: Path, tokenizer, model, weights: dict) -> Iterator[str]:
     if not _is_tokenizer_of(export, tokenizer):
         yield "its tokenizer is not the base's"
     shapes = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
-    if {name: tuple(weight.shape) for name, weight in _weights(export).items()} != shapes:
+    if {name: tuple(weight.shape) for name, weight in weights.items()} != shapes:
         yield "its network has not the shape of the base's"
 
 
