@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 
 import numpy as np
 from corpora import some, tweets
 from harness import Measure, finish
 from learners import asked, cells, difference, network, page, points, reweighed, speaks, summary
 
-from groundswell.approaches.base import held_out
+from groundswell.approaches.base import Labelled, held_out
 from groundswell.params import TrainParams
 
 PLAIN = TrainParams(learning_rate=1e-4, batch_size=32, epochs=3, early_stopping_patience=0)
@@ -29,6 +30,7 @@ RECIPES: dict[str, dict] = {
     "smoothing": {"label_smoothing": 0.1},
     "cosine": {"schedule": "cosine"},
     "further": {"further_pretraining_epochs": 3.0},
+    "further_posts": {"further_pretraining_epochs": 3.0, "further_pretraining_posts": 30_000},
     "further_decay": {"further_pretraining_epochs": 3.0, "layer_decay": 0.9, "learning_rate": 1.5e-4},
     "taught": {"distillation": 0.5},
     "taught_by_networks": {"distillation": 0.5, "teachers": ["words-chars-lexicon-logistic", "distilbert"], "teacher_folds": 3},
@@ -36,7 +38,7 @@ RECIPES: dict[str, dict] = {
     "longer": {"epochs": 5},
     "together": {"class_weights": "adjusted", "average_last": 0.5, "layer_decay": 0.9, "learning_rate": 1.5e-4},
 }
-"""Name → what differs from `PLAIN`."""
+"""Name → what differs from `PLAIN`. Further pretraining reads the rows learnt, and other rows unlabelled where a number of posts is named."""
 _OUT = ", shares out"
 
 
@@ -44,13 +46,14 @@ def main(arguments: argparse.Namespace) -> int:
     speaks()
     rest, judge = held_out(tweets(arguments.path).learn, arguments.judged / 45_000, seed=2)
     learn = some(rest, arguments.rows)
+    others = strangers(rest, learn)
     said: dict[str, list] = {}
     seconds: dict[str, list] = {}
     status = 0
     for seed in range(1, arguments.seeds + 1):
         for name in arguments.only:
             params = TrainParams(**{**PLAIN.model_dump(), **RECIPES[name], "seed": seed, "threads": arguments.threads})
-            found = network(learn, judge.texts, params, ("fp32",))
+            found = network(learn, judge.texts, params, ("fp32",), others if "further_pretraining_posts" in RECIPES[name] else None)
             said.setdefault(name, []).append(found["fp32"])
             seconds.setdefault(name, []).append(found["seconds"])
             table = rows(judge.labels, learn.labels, said, seconds)
@@ -58,6 +61,13 @@ def main(arguments: argparse.Namespace) -> int:
             page("recipes", "What each option of fine-tuning buys", sections(facts))
             status = finish("recipes", measures(table), also=facts)
     return status
+
+
+def strangers(rest: Labelled, learn: Labelled) -> Labelled:
+    """What further pretraining may read beside the rows learnt: those of ``rest`` that share no group with any, nobody's labels on them."""
+    met = set(learn.groups)
+    found = rest.part([at for at, group in enumerate(rest.groups) if group not in met])
+    return replace(found, labels=np.zeros(len(found), dtype=np.int64))
 
 
 def rows(labels: np.ndarray, learnt: np.ndarray, said: dict[str, list], seconds: dict[str, list]) -> list[dict]:

@@ -197,9 +197,17 @@ def test_an_answer_is_named_by_the_code_that_it_went_through(monkeypatch):
     assert through == [set(learners.CODE)] * 2 + [{*learners.CODE, "further.py", "masks.py"}] * 5
 
 
+def test_further_pretraining_reads_no_judged_row_and_no_label():
+    rest = Labelled([*TRAIN, *VAL, "unseen"], np.array([2, 1, 0, 2, 1, 2]), list("abcacd"))
+    found = recipes.strangers(rest, rest.part([0, 1]))
+    assert (found.texts, found.groups, found.labels.tolist()) == ([TRAIN[2], VAL[1], "unseen"], ["c", "c", "d"], [0, 0, 0])
+
+
 @pytest.mark.slow
 def test_the_benchmarks_run_on_invented_rows(tmp_path, monkeypatch):
     """Whole, but for size: a tiny base, few rows, the results and answers in a folder of the test."""
+    from groundswell import further
+
     base = tiny_base(tmp_path / "base")
     quick = TrainParams(base=base, epochs=2, learning_rate=2e-2, threads=1)
     for module in (tweeteval, games, finance, domains):
@@ -225,8 +233,11 @@ def test_the_benchmarks_run_on_invented_rows(tmp_path, monkeypatch):
     )
     assert finance.main(finance.parsed([str(phrases), "--folds", "2", "--threads", "1"])) == 0
     assert written["finance"]["levels"][">= 50 %"]["table"]["network"]["accuracy"]["mean"] > 0.3
-    assert recipes.main(recipes.parsed([str(tweets), "--rows", "90", "--judged", "9000", "--only", "plain,adjusted", "--threads", "1"])) == 0
-    assert [line["name"] for line in written["recipes"]["recipes"]] == ["plain", "plain, shares out", "adjusted"]
+    monkeypatch.setitem(recipes.RECIPES, "further_posts", {"further_pretraining_epochs": 1, "further_pretraining_posts": 20})
+    monkeypatch.setattr(further, "_HEAD_STEPS", 3)
+    told = ["--rows", "70", "--judged", "9000", "--only", "plain,adjusted,further_posts", "--threads", "1"]
+    assert recipes.main(recipes.parsed([str(tweets), *told])) == 0
+    assert [line["name"] for line in written["recipes"]["recipes"]][::2] == ["plain", "adjusted", "further_posts, shares out"]
     assert warm_start.main(warm_start.parsed([str(tweets), "--rows", "90", "--judged", "9000", "--seeds", "2", "--threads", "1"])) == 0
     champion, base, warm, short = written["warm_start"]["trainings"]
     assert (champion["seeds"], "against_base" in base, base["times_faster"]) == (2, False, 1.0)
