@@ -49,20 +49,42 @@ def test_what_is_written_is_in_the_house_style(checkout):
         assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.slow
-def test_a_package_of_its_own_keeps_the_contract_and_is_found(tmp_path):
-    """Installed as far as it takes to be found: its folder and its entry point on the path, as pip would leave them."""
-    folder = tmp_path / "package"
+def package(folder):
+    """A package, installed as far as it takes to be found: its folder and its entry point on the path, as pip would leave them."""
     report = new_package("my_forum", folder)
-    assert [Path(path).name for path in report["written"]] == ["pyproject.toml", "README.md", "groundswell_my_forum.py", "test_contract.py"]
     points = tomllib.loads((folder / "pyproject.toml").read_text())["project"]["entry-points"]["groundswell.sources"]
     info = folder / "groundswell_my_forum-0.1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: groundswell-my-forum\nVersion: 0.1.0\n")
     (info / "entry_points.txt").write_text("[groundswell.sources]\n" + "".join(f"{name} = {value}\n" for name, value in points.items()))
-    done = pytest_in(folder, path=f"{PROJECT / 'src'}:{folder}")
+    return report, f"{PROJECT / 'src'}:{folder}"
+
+
+def test_a_package_of_its_own_keeps_the_contract_and_is_found(tmp_path):
+    report, path = package(tmp_path / "package")
+    assert [Path(path).name for path in report["written"]] == ["pyproject.toml", "README.md", "groundswell_my_forum.py", "test_contract.py"]
+    done = pytest_in(tmp_path / "package", path=path)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
     assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 25
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "rule"),
+    [
+        ('word(page.get("next")) or ""', '""', "test_every_page_is_asked_for"),
+        ("created not in reading", "created is None", "test_the_parts_of_a_window_are_the_window"),
+        ('author=word(user.get("id"))', "author=None", "test_author_ids_end_here"),
+    ],
+    ids=["stops after a page", "takes what lies outside", "does not say who wrote it"],
+)
+def test_a_source_that_loses_or_adds_or_tells_does_not_pass(tmp_path, right, wrong, rule):
+    _, path = package(tmp_path / "package")
+    module = tmp_path / "package" / "groundswell_my_forum.py"
+    text = module.read_text()
+    assert right in text
+    module.write_text(text.replace(right, wrong))
+    done = pytest_in(tmp_path / "package", "-x", "-k", rule, path=path)
+    assert done.returncode == 1 and f"::{rule}" in done.stdout and "AssertionError" in done.stdout, done.stdout[-2000:]
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,10 @@ class HackerNews(Case):
     def body(self, records):
         return {"hits": records, "nbHits": len(records), "nbPages": 1, "page": 0, "hitsPerPage": 1000, "exhaustiveNbHits": True}
 
+    def page(self, records, request):
+        number, pages = int(request.url.params["page"]), -(-len(records) // 3)
+        return self.body(records) | {"hits": records[3 * number : 3 * number + 3], "nbPages": pages, "page": number}
+
     broken = (
         ("no_id", {"objectID": None}),
         ("no_id", {"objectID": True}),

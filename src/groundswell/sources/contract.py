@@ -15,7 +15,7 @@ import hashlib
 import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import count, pairwise
 
 import httpx2
 import pyarrow.parquet as pq
@@ -42,7 +42,8 @@ class Case:
     """A source and its wire; what most platforms have in common. A case has ``name``, and besides:
 
     ``topic(home)``: a `Topic` with the source's section; ``record(post)``: a `post` as the platform has it; ``body(records)``: the JSON of
-    an answer with them all; ``broken``: (reason, change of a record's keys) of records that can be no post.
+    an answer with them all; ``broken``: (reason, change of a record's keys) of records that can be no post. Where the platform has pages,
+    ``page(records, request)``: the JSON of the page that ``request`` asks for, of three records at most.
     """
 
     is_remote = True
@@ -50,6 +51,7 @@ class Case:
     is_simulated = True
     """Whether groundswell.simulator has routes for it."""
     broken = ()
+    page = None
 
     def settings(self, home) -> Settings:
         """Addresses and credentials, and a lake under ``home``."""
@@ -137,6 +139,27 @@ def test_a_window_is_half_open(case, tmp_path):
     times = {1: START - 1, 2: START, 3: START + 86_399, 4: START + 86_400}
     _, table = collected(case, tmp_path, [post(number, at=at) for number, at in times.items()])
     assert [text for text in table["text"].to_pylist()] == ["level 2 was a joy", "level 3 was a joy"]
+
+
+@pytest.mark.parametrize("cuts", [[1], [NOON - START], [NOON - START + 1, NOON - START + 2], [10, 43_203, 86_399]])
+def test_the_parts_of_a_window_are_the_window(case, tmp_path, cuts):
+    posts = [post(number, at=at) for number, at in enumerate([START, *range(NOON - 2, NOON + 6), START + 86_399])]
+    transport, settings = case.transport([case.record(one) for one in posts], tmp_path), case.settings(tmp_path)
+    found, bounds = [], [START, *(START + cut for cut in cuts), START + 86_400]
+    with Http(transport=transport, sleep=lambda seconds: None, clock=lambda: START) as http:
+        for first, last in pairwise(datetime.fromtimestamp(bound, UTC) for bound in bounds):
+            reading = Reading(getattr(case.topic(tmp_path), case.name), first, last, settings, CollectParams(), http)
+            found += {case.given_id(one.post_id) for one in source_named(case.name).posts(reading)}
+    assert sorted(found) == [one["id"] for one in posts]
+
+
+@needs("page")
+def test_every_page_is_asked_for(case, tmp_path):
+    posts = [post(number, at=NOON + number) for number in range(10)]
+    records, settings = [case.record(one) for one in posts], case.settings(tmp_path)
+    transport = httpx2.MockTransport(lambda request: answer(case.page(records, request)))
+    report = collect(case.name, "games", case.topic(tmp_path), [DAY], settings=settings, params=CollectParams(), now=NOW, transport=transport)
+    assert (report["rows"], +Counter(report["dropped"])) == (10, Counter())
 
 
 def test_rows_are_canonical_and_sorted(case, tmp_path):
