@@ -13,7 +13,7 @@ from tiny import tiny_base, tiny_model
 from groundswell import further
 from groundswell.approaches import Labelled
 from groundswell.batches import Rows, Tokenised
-from groundswell.encoder import PACKAGED
+from groundswell.encoder import PACKAGED, load
 from groundswell.errors import DatasetError, ModelError, ParamsError
 from groundswell.finetune import prepare_torch
 from groundswell.params import TrainParams, load_params
@@ -146,6 +146,32 @@ def test_a_base_without_a_head_gets_a_fresh_one_that_knows_what_is_frequent(tmp_
         assert int(head.bias.argmax()) == 7
         again, _ = further.head_for(model, params(base=base), counts)
         assert again.vocab_transform.weight.equal(head.vocab_transform.weight)
+
+
+def test_emoji_that_were_named_are_guessed_by_the_bases_own_head_too(tmp_path):
+    """The base's head knows nothing of pieces that came later: they begin with how frequent they are."""
+    from transformers import DistilBertForMaskedLM
+
+    model, tokenizer = tiny_model(3)
+    whole = DistilBertForMaskedLM(model.config)
+    whole.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    told = params(base=str(tmp_path), emoji="named", further_pretraining_epochs=1)
+    prepare_torch(told)
+    tokenizer, model = load(told)
+    assert model.config.vocab_size == len(tokenizer) > whole.config.vocab_size
+    learn = Labelled([f"{text} \U0001f984" for text in texts(60)], np.zeros(60, dtype=int), [str(at) for at in range(60)])
+    unicorn = tokenizer.convert_tokens_to_ids("\U0001f984")
+    assert unicorn >= whole.config.vocab_size
+    counts = np.zeros(len(tokenizer))
+    counts[unicorn] = 60
+    head, is_fresh = further.head_for(model, told, counts)
+    assert not is_fresh
+    assert (int(head.bias[whole.config.vocab_size :].argmax()) + whole.config.vocab_size) == unicorn
+    assert head.bias[: whole.config.vocab_size].equal(whole.vocab_projector.bias)
+    before = model.get_input_embeddings().weight[unicorn].clone()
+    assert further.pretrain(model, tokenizer, learn, params=told)["texts"] == 57
+    assert not model.get_input_embeddings().weight[unicorn].equal(before)
 
 
 def test_it_says_how_far_it_is_and_no_text(caplog, monkeypatch):
