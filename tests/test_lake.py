@@ -149,8 +149,23 @@ def test_two_writers_at_once_share_no_revision(lake, place, partition):
     assert {line["revision"] for line in lake.revisions()} == set(range(2, 9))
 
 
-def test_a_writer_that_was_overtaken_says_so_and_one_that_brings_the_same_is_content(s3):
-    place = new_place(s3)
+@pytest.mark.parametrize("url", ["memory://lake", "file://{}/lake", "dir://a/lake"])
+def test_any_url_of_fsspec_is_a_lake(url, tmp_path):
+    """``dir`` over this machine's disk stands for what has folders and is not S3, as SFTP."""
+    options = {"target_protocol": "file", "path": str(tmp_path)} if url.startswith("dir") else {}
+    lake = Lake(Place(url.format(tmp_path), options))
+    partition = lake.partition("raw", "steam", "games", DAY)
+    lake.write(partition, posts("1"), {})
+    lake.write(partition, posts("1", "2"), {}, reason="late")
+    assert (lake.metadata(partition)["revision"], [line["reason"] for line in lake.revisions()]) == (2, ["late"])
+    assert lake.partitions("raw") == [partition] and lake.read(partition).num_rows == 2
+    lake.remove(partition)
+    assert not lake.exists(partition)
+
+
+@pytest.mark.parametrize("kind", ["S3", "memory"])
+def test_a_writer_that_was_overtaken_says_so_and_one_that_brings_the_same_is_content(kind, request):
+    place = new_place(request.getfixturevalue("s3")) if kind == "S3" else Place("memory://overtaken")
     lake, other = Lake(place), Lake(place)
     partition = lake.partition("raw", "steam", "games", DAY)
     lake.write(partition, posts("1"), {})

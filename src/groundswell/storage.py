@@ -31,8 +31,8 @@ _ONE_PUT = 256 * 2**20
 
 def storage_of(place: Path | str | Place) -> Folder | Objects:
     """The storage at ``place``: a path, or a `settings.Place` with a path or a URL."""
-    if isinstance(place, Place) and "://" not in place.url:
-        return Folder(Path(place.url))
+    if isinstance(place, Place) and "://" not in (path := place.url.removeprefix("file://")):
+        return Folder(Path(path))
     return Objects(place) if isinstance(place, Place) else Folder(Path(place))
 
 
@@ -140,6 +140,12 @@ class Objects:
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
 
+    def _room_for(self, name: str) -> str:
+        """The path of ``name``, and the folders above it, where there are such (SFTP); on S3 there are none, and a missing bucket stays an error."""
+        if "s3" not in self._files.protocol:
+            self._files.makedirs(self._path(name).rpartition("/")[0], exist_ok=True)
+        return self._path(name)
+
     def exists(self, name: str) -> bool:
         return self.stamp(name) is not None
 
@@ -210,7 +216,7 @@ class Objects:
             raise self._changed(name)
         with _mapped(self.address(name)):
             try:
-                self._files.put_file(str(path), self._path(name), **self._condition(path, over))
+                self._files.put_file(str(path), self._room_for(name), **self._condition(path, over))
             except OSError as error:
                 if "PreconditionFailed" in repr((error, error.__cause__)) or isinstance(error, FileExistsError):
                     raise self._changed(name) from None
@@ -238,7 +244,7 @@ class Objects:
     def note(self, line: str, name: str) -> None:
         """Put ``line`` among the ledger's as an object called ``name``."""
         with _mapped(self.address(LEDGER)):
-            self._files.pipe_file(self._path(f"{LEDGER}/{name}.json"), line.encode())
+            self._files.pipe_file(self._room_for(f"{LEDGER}/{name}.json"), line.encode())
 
     def notes(self) -> list[str]:
         """The lines of the ledger, in the order of their names."""
