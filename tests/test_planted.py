@@ -6,8 +6,6 @@ changed one: a check that could not fail would be found out here.
 
 import importlib
 import json
-import sys
-import types
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from dvc_project import example
 from models import export_of, guessing_baseline
+from planted import planted
 from tiny import tiny_rows
 
 from groundswell import answers, evidence, signature, verdict
@@ -33,18 +32,6 @@ from groundswell.schema import EXAMPLE
 from groundswell.significance import mcnemar_mid_p
 from groundswell.text import fingerprint
 from groundswell.verdict import HOLD, PROMOTE
-
-
-def planted(name: str, line: str, bug: str):
-    """The module ``name`` with ``line`` of its source changed to ``bug``, beside the real one."""
-    real = Path(importlib.import_module(f"groundswell.{name}").__file__)
-    source = real.read_text(encoding="utf-8")
-    assert source.count(line) == 1, f"{line!r} stands {source.count(line)} times in {name}.py: plant the bug anew"
-    module = types.ModuleType(f"planted_{name}")
-    sys.modules[module.__name__] = module  # dataclasses look their module up
-    exec(compile(source.replace(line, bug), str(real), "exec"), module.__dict__)  # noqa: S102 - our own source
-    return module
-
 
 # --- what follows from the evidence ------------------------------------------------------------------------------------
 
