@@ -2,6 +2,8 @@
 
 import json
 import os
+import threading
+import time
 from datetime import timedelta
 
 import pyarrow as pa
@@ -15,6 +17,7 @@ from typer.testing import CliRunner
 from groundswell.cli import app
 from groundswell.coverage import coverage
 from groundswell.errors import LakeChanged, LakeError, UsageError, ValidationFailed
+from groundswell.files import alone_in
 from groundswell.lake import Lake
 from groundswell.params import ValidateParams
 from groundswell.pii import Scrubber
@@ -23,6 +26,7 @@ from groundswell.schema import POST, QUARANTINE
 from groundswell.settings import Settings
 from groundswell.validate import validate
 from groundswell.window import Window, parse_windows
+from tests.waiting import eventually
 
 DAY = Window.parse("2026-10-19")
 ANY_COLUMNS = pa.schema([field.with_nullable(True) for field in POST])
@@ -327,6 +331,22 @@ def test_what_was_missing_of_others_stays_said(settings):
     run(settings, sources=sources, among=sources, spare_missing=True)
     report = run(settings, sources=("steam",), among=sources, spare_missing=True)
     assert report["missing"] == ["hackernews/games/2026-10-19"]
+
+
+def test_two_that_validate_a_window_at_once_lose_nothing_of_its_report(settings):
+    sources = both_sources(settings)
+    path = settings.report("validate", "games", DAY.key)
+    run(settings, sources=("replay",), among=sources)
+    replays = path.read_text()
+    path.unlink()
+    other = threading.Thread(target=run, args=(settings,), kwargs={"sources": ("steam",), "among": sources})
+    with alone_in(path.parent):
+        other.start()
+        eventually(lambda: (settings.lake / Lake(settings.lake).partition("valid", "steam", "games", DAY).name).exists())
+        time.sleep(0.3)
+        path.write_text(replays)
+    other.join()
+    assert list(json.loads(path.read_text())["sources"]) == ["replay", "steam"]
 
 
 def test_the_command_leaves_the_windows_report_whole_too(settings, monkeypatch):

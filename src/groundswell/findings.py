@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pyarrow as pa
 
-from groundswell.files import replacing, write_json
+from groundswell.files import alone_in, replacing, write_json
 from groundswell.rawrows import RawRows
 from groundswell.settings import Settings
 from groundswell.window import Window
@@ -66,10 +66,11 @@ def published(topic: str, windows: Sequence[Window], found: Findings, settings: 
 
     window = windows[0].key if len(windows) == 1 else f"{windows[0].key}..{windows[-1].key}"
     path = settings.report("validate", topic, window)
-    report = _report(topic, windows, window, found, _kept(path, keep))
-    with replacing(settings.root / report["page"]) as beside:
-        beside.write_text(validation_page(report), encoding="utf-8")
-    write_json(report, path)
+    with alone_in(path.parent):  # else of two that validate a window's sources at once, one would lose the other's part
+        report = _report(topic, windows, window, found, _kept(path, keep))
+        with replacing(settings.root / report["page"]) as beside:
+            beside.write_text(validation_page(report), encoding="utf-8")
+        write_json(report, path)
     log.info("%s %s: %d raw, %d quarantined", topic, window, report["rows_raw"], report["rows_quarantined"])
     return report
 

@@ -316,7 +316,7 @@ def test_comments_and_searches_of_the_simulator(url, tmp_path):
         run([DAY], url, tmp_path / "none", subreddits=["knitting"])
 
 
-def two_subreddits(**answers):
+def subreddits_that(**answers):
     """A Reddit of subreddits; each answers with its page or what else is told."""
 
     def handler(request):
@@ -331,9 +331,9 @@ PRIVATE = httpx2.Response(403, json={"reason": "private"})
 FAR = [page(*[thing(5000 - 100 * number - place, at=DAY.end.timestamp()) for place in range(100)], after=f"t3_{number}") for number in range(8)]
 
 
-def together(home, transport, windows=(DAY,), **how):
+def together(home, transport, windows=(DAY,), subreddits=("gaming", "pcgaming"), **how):
     settings = settings_at("http://platform.test", home)
-    section, lake = topic(subreddits=["gaming", "pcgaming"]), Lake(settings.lake)
+    section, lake = topic(subreddits=list(subreddits)), Lake(settings.lake)
     params = CollectParams(attempts=1, **how)
     try:
         return collect("reddit", "games", section, list(windows), settings=settings, params=params, now=NOW, transport=transport), lake
@@ -347,14 +347,14 @@ def lies_there(lake, day=DAY):
 
 
 def test_a_subreddit_that_fails_takes_nothing_from_the_others_and_leaves_the_window_open(tmp_path):
-    error, lake = together(tmp_path, two_subreddits(gaming=GOOD, pcgaming=PRIVATE))
+    error, lake = together(tmp_path, subreddits_that(gaming=GOOD, pcgaming=PRIVATE))
     assert isinstance(error, AccessRefused) and "1 of 2 addresses could not be read" in str(error) and "/r/pcgaming/new" in str(error)
     ids, footer = lies_there(lake)
     assert (ids, footer["status"], footer["seen_share"]) == (["t3_8", "t3_9"], "open", 0.0)
-    done, _ = together(tmp_path, two_subreddits(gaming=GOOD, pcgaming=BACK))
+    done, _ = together(tmp_path, subreddits_that(gaming=GOOD, pcgaming=BACK))
     ids, footer = lies_there(lake)
     assert (ids, footer["status"], done["rows"]) == (["t3_7", "t3_8", "t3_9"], "complete", 3)
-    undisturbed = together(tmp_path / "undisturbed", two_subreddits(gaming=GOOD, pcgaming=BACK))[1]
+    undisturbed = together(tmp_path / "undisturbed", subreddits_that(gaming=GOOD, pcgaming=BACK))[1]
     assert lies_there(undisturbed)[1]["content_sha256"] == footer["content_sha256"]
 
 
@@ -367,7 +367,7 @@ def walking(gaming, pcgaming):
 
 
 def test_what_was_seen_whole_may_go_out_of_reach_while_its_neighbour_is_down(tmp_path):
-    together(tmp_path, two_subreddits(gaming=GOOD, pcgaming=PRIVATE))
+    together(tmp_path, subreddits_that(gaming=GOOD, pcgaming=PRIVATE))
     done, lake = together(tmp_path, walking([*FAR, page(thing(3, at=DAY.end.timestamp()))], BACK))
     ids, footer = lies_there(lake)
     assert not isinstance(done, Exception), done
@@ -375,23 +375,31 @@ def test_what_was_seen_whole_may_go_out_of_reach_while_its_neighbour_is_down(tmp
 
 
 def test_a_window_that_is_whole_stays_as_it_was_while_a_subreddit_fails(tmp_path):
-    _, lake = together(tmp_path, two_subreddits(gaming=GOOD, pcgaming=BACK))
+    _, lake = together(tmp_path, subreddits_that(gaming=GOOD, pcgaming=BACK))
     before = lake.sha256(lake.partition("raw", "reddit", "games", DAY))
-    error, _ = together(tmp_path, two_subreddits(gaming=page(thing(99), older(2), older(1)), pcgaming=PRIVATE))
+    error, _ = together(tmp_path, subreddits_that(gaming=page(thing(99), older(2), older(1)), pcgaming=PRIVATE))
     assert isinstance(error, AccessRefused) and lake.sha256(lake.partition("raw", "reddit", "games", DAY)) == before
 
 
 def test_where_all_subreddits_fail_nothing_is_written(tmp_path):
-    error, lake = together(tmp_path, two_subreddits(gaming=PRIVATE, pcgaming=PRIVATE))
+    error, lake = together(tmp_path, subreddits_that(gaming=PRIVATE, pcgaming=PRIVATE))
     assert isinstance(error, AccessRefused) and not lake.partitions("raw")
 
 
 def test_a_told_wait_keeps_what_was_read_and_asks_no_further(tmp_path):
     wait = httpx2.Response(429, headers={"retry-after": "900"})
-    error, lake = together(tmp_path, two_subreddits(gaming=GOOD, pcgaming=wait))
+    error, lake = together(tmp_path, subreddits_that(gaming=GOOD, pcgaming=wait))
     assert isinstance(error, RateLimited) and error.seconds == 900 and lies_there(lake)[1]["status"] == "open"
-    error, lake = together(tmp_path / "first", two_subreddits(gaming=wait))  # pcgaming is not asked: it would be a KeyError
+    error, lake = together(tmp_path / "first", subreddits_that(gaming=wait))  # pcgaming is not asked: it would be a KeyError
     assert isinstance(error, RateLimited) and error.seconds == 900 and not lake.partitions("raw")
+
+
+def test_what_was_not_asked_any_more_was_not_read(tmp_path):
+    """The limit hits what was read whole before: the window must not close over the one behind it, which nobody has read yet."""
+    three, wait = ("gaming", "pcgaming", "games"), httpx2.Response(429, headers={"retry-after": "900"})
+    together(tmp_path, subreddits_that(gaming=GOOD, pcgaming=BACK, games=PRIVATE), subreddits=three)
+    error, lake = together(tmp_path, subreddits_that(gaming=GOOD, pcgaming=wait), subreddits=three)
+    assert isinstance(error, RateLimited) and lies_there(lake)[1]["status"] == "open"
 
 
 def test_what_is_out_of_reach_beside_a_neighbour_is_final_too(tmp_path):
@@ -400,7 +408,7 @@ def test_what_is_out_of_reach_beside_a_neighbour_is_final_too(tmp_path):
 
 
 def test_of_a_range_the_windows_after_the_one_with_a_failure_are_as_they_were(tmp_path):
-    error, lake = together(tmp_path, two_subreddits(gaming=GOOD, pcgaming=PRIVATE), windows=[DAY.previous(), DAY])
+    error, lake = together(tmp_path, subreddits_that(gaming=GOOD, pcgaming=PRIVATE), windows=[DAY.previous(), DAY])
     assert isinstance(error, AccessRefused) and [one.window for one in lake.partitions("raw")] == [DAY.previous()]
 
 
