@@ -1,5 +1,6 @@
 """dvc.yaml: the stages' own words and sources, and `dvc repro`, metrics and plots that work and agree with a run by hand."""
 
+import ast
 import json
 import os
 import re
@@ -38,6 +39,49 @@ def test_every_module_that_only_prepare_imports_is_a_reason_to_prepare_again():
     imported = set(re.findall(r"^from groundswell\.(\w+) import", text, re.MULTILINE))
     named = {Path(path).stem for path in STAGES["prepare"]["deps"] if path.startswith("src/")}
     assert imported - named <= {"erasure", "errors", "files", "lake", "params", "rows", "settings", "tombstones"}  # how it reads and writes, not what
+
+
+def _imported(module: str) -> set[str]:
+    """The modules of ours that ``module`` imports, at its top or inside its functions."""
+    own, found = REPOSITORY / "src/groundswell", set()
+    file = own / f"{module}.py" if (own / f"{module}.py").is_file() else own / module / "__init__.py"
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "groundswell":
+            folder = "/".join(node.module.split(".")[1:])
+            inside = {f"{folder}/{name.name}".lstrip("/") for name in node.names}
+            files = {name for name in inside if (own / f"{name}.py").is_file() or (own / name).is_dir()}
+            found |= files or {folder}
+    return found
+
+
+NOT_LEARNT = {
+    "card",
+    "errors",
+    "examples",
+    "files",
+    "git",
+    "lake",
+    "machine",
+    "packaging",
+    "params",
+    "plots",
+    "registry",
+    "runs",
+    "schema",
+    "settings",
+}
+NOT_LEARNT |= {"superseded", "erasure/models", "tracking", "validations", "versions"}
+"""How training reads, writes and tells, not what is learnt."""
+
+
+def test_every_module_that_decides_what_is_learnt_is_a_reason_to_train_again():
+    wanted, left = set(), ["train"]
+    while left:
+        if (module := left.pop()) not in wanted | NOT_LEARNT:
+            wanted.add(module)
+            left += _imported(module)
+    named = {path.removeprefix("src/groundswell/").removesuffix(".py") for path in STAGES["train"]["deps"] if path.startswith("src/")}
+    assert {name.removesuffix("/__init__") for name in named} == wanted
 
 
 def test_dvc_passes_over_what_is_being_written():

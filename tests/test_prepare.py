@@ -179,6 +179,17 @@ def test_no_copy_and_no_author_on_two_sides_and_the_leak_is_told(tmp_path):
     assert json.loads((tmp_path / "var/dataset/games/leaks.json").read_text()) == report["leaks"]
 
 
+def test_posts_without_a_label_change_no_row_but_the_data_set(tmp_path):
+    """Training may read them (weak labels, further pretraining): by the manifest `dvc repro` knows that there are more."""
+    run(tmp_path, usual())
+    folder = tmp_path / "var/dataset/games"
+    before = hashes(folder)
+    store(tmp_path, [post(90_000 + number, 11, f"nobody has said what this is {number}", None) for number in range(3)])
+    prepare("games", settings=Settings(project=tmp_path, home=Path("var")), params=PARAMS)
+    after = hashes(folder)
+    assert {name for name in after if after[name] != before[name]} == {"manifest.json"}
+
+
 def test_groups_are_named_by_their_smallest_row(tmp_path):
     _, splits = run(tmp_path, [*usual(), post(300, 0, "so say we all today"), post(200, 0, "So say we all today!")])
     groups = {row["row_id"]: row["group"] for row in splits["train"]}
