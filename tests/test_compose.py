@@ -251,9 +251,9 @@ class TestTheSecrets:
 
     def test_settings_read_them(self, folder, monkeypatch):
         secrets = folder / "secrets"
-        assert Settings(_secrets_dir=secrets).pseudonym_key == self.read(folder)["groundswell_pseudonym_key"]
+        assert Settings(_secrets_dir=secrets).pseudonym_key.get_secret_value() == self.read(folder)["groundswell_pseudonym_key"]
         hook = ServingSettings(topic="games", _secrets_dir=secrets).serving_webhook_secret
         assert hook.get_secret_value() == self.read(folder)["groundswell_serving_webhook_secret"]
         assert ServingSettings.model_config["secrets_dir"] == Settings.model_config["secrets_dir"]
         monkeypatch.setenv("GROUNDSWELL_PSEUDONYM_KEY", "the environment comes first")
-        assert Settings(_secrets_dir=secrets).pseudonym_key == "the environment comes first"
+        assert Settings(_secrets_dir=secrets).pseudonym_key.get_secret_value() == "the environment comes first"

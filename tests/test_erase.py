@@ -121,7 +121,7 @@ def corrected(settings):
 def made(tmp_path_factory):
     """A home where the planted author is everywhere: all layers, a sealed data set, an older sealed version, corrections, a report."""
     settings = make_project(tmp_path_factory.mktemp("erase") / "project")
-    settings = settings.model_copy(update={"pseudonym_key": "a-key-that-only-the-tests-know", "annotator_url": "http://annotator.test"})
+    settings = settings.model_copy(update={"pseudonym_key": SecretStr("a-key-that-only-the-tests-know"), "annotator_url": "http://annotator.test"})
     backfilled(settings)
     prepared(settings)
     seal("games", settings=settings)
@@ -177,7 +177,7 @@ def test_every_byte_is_clean_and_a_backfill_brings_nothing_back(settings):
 
 
 def test_whose_rows_were_made_with_an_older_key_is_found_in_every_byte_too(settings):
-    rotated = settings.model_copy(update={"pseudonym_key": "a-newer-key-of-the-tests", "pseudonym_keys_before": SecretStr(settings.pseudonym_key)})
+    rotated = settings.model_copy(update={"pseudonym_key": SecretStr("a-newer-key-of-the-tests"), "pseudonym_keys_before": settings.pseudonym_key})
     receipt = erased(rotated)
     assert everywhere(rotated) == {}
     assert receipt["stores"]["files"]["looked_for"] > 8 and receipt["stores"]["serving"] == {"games": {"caches": "forgotten", "corrections": 2}}
@@ -304,7 +304,7 @@ def test_who_is_meant_is_read_from_one_word_and_never_repeated():
 
 
 def test_where_nothing_was_ever_collected_there_is_a_tombstone(tmp_path):
-    settings = make_project(tmp_path / "project", is_git=False).model_copy(update={"pseudonym_key": "k" * 20})
+    settings = make_project(tmp_path / "project", is_git=False).model_copy(update={"pseudonym_key": SecretStr("k" * 20)})
     receipt = erase(WHO, settings=settings, now=NOW, seal=lambda topic: {})
     assert receipt["stores"]["tombstones"] == {"added": 1} and receipt["state"] == "done"
 
@@ -324,7 +324,7 @@ def test_a_data_set_that_was_being_made_is_cleaned_when_it_is_there(settings, mo
 
 
 def test_a_data_set_that_is_put_in_place_meanwhile_is_the_one_that_is_cleaned(tmp_path):
-    settings = make_project(tmp_path / "project", is_git=False).model_copy(update={"pseudonym_key": "a-key-that-only-the-tests-know"})
+    settings = make_project(tmp_path / "project", is_git=False).model_copy(update={"pseudonym_key": SecretStr("a-key-that-only-the-tests-know")})
     rows = [example(number, f"text {number}", number % 3) for number in range(8)]
     put_dataset(settings, {"train": rows[:3], "validation": rows[3:4], "test": rows[4:5]})
     tombstones.add(settings, "replay", post_ids=["0"])

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pyarrow.parquet as pq
 from dvc_project import example, make_project, put_dataset
+from pydantic import SecretStr
 
 from groundswell import tombstones
 from groundswell.erasure import datasets
@@ -52,7 +53,7 @@ def test_validation_rows_have_kin_of_their_own():
 
 
 def test_what_was_erased_is_no_kin_any_more(tmp_path):
-    settings = make_project(tmp_path / "project", is_git=False).model_copy(update={"pseudonym_key": "a-key-that-only-the-tests-know"})
+    settings = make_project(tmp_path / "project", is_git=False).model_copy(update={"pseudonym_key": SecretStr("a-key-that-only-the-tests-know")})
     rows = [example(number, f"text {number}", number % 3) for number in range(9)]
     folder = put_dataset(settings, {"train": rows[:3], "validation": rows[3:6], "test": rows[6:]})
     facts = {"source": "replay", "key": 0, "is_validation": False}

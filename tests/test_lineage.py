@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 from dvc_project import make_project, put_dataset, put_day
 from models import project_with_registry, register
+from pydantic import SecretStr
 
 from groundswell import registry, runs, tombstones, tracking
 from groundswell.errors import UnknownName, VersionError
@@ -89,7 +90,7 @@ def test_checkout_brings_the_first_data_set_back_after_a_second_without_the_cach
 @pytest.mark.slow
 def test_checkout_brings_nobody_back_who_was_erased_since(settings):
     """The version comes from where the erasure could not reach: its objects are still there."""
-    settings = settings.model_copy(update={"pseudonym_key": "a-key-that-only-the-tests-know"})
+    settings = settings.model_copy(update={"pseudonym_key": SecretStr("a-key-that-only-the-tests-know")})
     version = register(settings, "good")
     first = seal("games", settings=settings)["dataset_md5"]
     whole = pq.read_table(settings.dataset("games") / "train.parquet")

@@ -21,6 +21,11 @@ def test_a_key_for_pseudonyms_is_demanded_outside_the_demo():
     assert Settings(pseudonym_key="x" * 16).keys_for_pseudonyms() == (b"x" * 16,)
 
 
+def test_no_key_is_in_what_settings_show_of_themselves():
+    keys = dict.fromkeys(("pseudonym_key", "pseudonym_keys_before", "verdict_key", "serving_key"), "never-to-be-shown-anywhere")
+    assert "never-to-be-shown" not in f"{Settings(**keys)!r} {Settings(**keys)}"
+
+
 def test_the_keys_before_come_after_the_one_in_use():
     settings = Settings(pseudonym_key="x" * 16, pseudonym_keys_before=f"{'y' * 16}, {'x' * 16},{'z' * 16}")
     assert settings.keys_for_pseudonyms() == (b"x" * 16, b"y" * 16, b"z" * 16)

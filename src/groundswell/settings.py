@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     params: Path = Path("params.yaml")
     is_demo: bool = False
     """Demo mode: known keys are allowed, approvals are answered automatically."""
-    pseudonym_key: str = ""
+    pseudonym_key: SecretStr = SecretStr("")
     """The HMAC key of author pseudonyms. Keep it: another key makes every author a stranger."""
     pseudonym_keys_before: SecretStr = SecretStr("")
     """The keys that were in use before, the latest first, between commas: erasure and tombstones know authors by every one of them."""
@@ -178,7 +178,7 @@ class Settings(BaseSettings):
 
     def keys_for_pseudonyms(self) -> tuple[bytes, ...]:
         """The key in use, then those before it; `ParamsError` when there is none, or the demo's outside the demo."""
-        key = self.pseudonym_key or (DEMO_PSEUDONYM_KEY if self.is_demo else "")
+        key = self.pseudonym_key.get_secret_value() or (DEMO_PSEUDONYM_KEY if self.is_demo else "")
         if key == DEMO_PSEUDONYM_KEY and not self.is_demo:
             raise ParamsError("GROUNDSWELL_PSEUDONYM_KEY is the demo's, which everybody knows: set your own, e.g. from: openssl rand -hex 32")
         before = [each.strip() for each in self.pseudonym_keys_before.get_secret_value().split(",") if each.strip()]

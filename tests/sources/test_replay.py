@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pydantic import SecretStr
 
 from groundswell.collect import collect
 from groundswell.errors import CorpusError, ParamsError
@@ -37,7 +38,7 @@ def replayed(tmp_path, windows=(DAY,), topic_name="games", key=None, **section):
     """The rows of ``windows`` together, after collecting them from a corpus."""
     settings = settings_at("http://platform.test", tmp_path)
     if key:
-        settings = settings.model_copy(update={"pseudonym_key": key})
+        settings = settings.model_copy(update={"pseudonym_key": SecretStr(key)})
     topic = Topic(replay=ReplayTopic(**{"columns": COLUMNS, **section}))
     collect("replay", topic_name, topic, list(windows), settings=settings, params=CollectParams(), now=NOW)
     lake = Lake(settings.lake)
