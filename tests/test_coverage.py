@@ -20,6 +20,7 @@ from groundswell.superseded import sealed_contents, write_sealed, written_as
 from groundswell.window import parse_windows
 
 WINDOWS = parse_windows("2026-10-19..2026-10-21")
+DAYS_VALID = {window.key: window for window in WINDOWS[:2]}
 
 
 def lake_with(tmp_path, *missing, status="complete"):
@@ -185,6 +186,31 @@ def test_the_page_and_the_table_have_numbers_and_no_posts(lived, capsys):
     assert "earlier windows" not in printed
     show(found, most=2)
     assert f"{found['windows'] - 2} earlier windows are not shown" in capsys.readouterr().out
+
+
+def test_scores_are_counted_by_version_and_said_to_be_stale(lived, capsys):
+    valid = {day: Lake(lived.lake).metadata(Lake(lived.lake).partition("valid", "steam", "games", window)) for day, window in DAYS_VALID.items()}
+    for day, version in (("2026-10-19", "4"), ("2026-10-20", "3")):
+        put(lived, "scored", day, rows("a"), made_of=written_as(valid[day]), model={"version": version, "run_id": "r"})
+    put(lived, "scored", "2026-10-19", rows("b"), made_of=written_as(valid["2026-10-19"]), model={"version": "4", "run_id": "r"}, reason="again")
+    found = look(lived, PARAMS, topics=[], windows=None, now=datetime(2026, 11, 20, 9, tzinfo=UTC))
+    cells, totals = found["topics"]["games"]["steam"], found["totals"]["games"]
+    assert [(cell["is_scored"], cell["scored_by"], cell["rows_scored"]) for cell in cells.values()][:3] == [
+        (True, "4", 1),
+        (True, "3", 1),
+        (False, None, None),
+    ]
+    assert cells["2026-10-19"]["revision"] == 1, "a revision of the scores is none of the posts"
+    assert (totals["scored"], totals["stale_scores"], totals["rows_scored"], totals["scored_by"]) == (2, 0, 2, {"3": 1, "4": 1})
+    put(lived, "valid", "2026-10-20", rows("a", "b"), reason="recollect D-3")
+    found = look(lived, PARAMS, topics=[], windows=None, now=datetime(2026, 11, 20, 9, tzinfo=UTC))
+    assert found["topics"]["games"]["steam"]["2026-10-20"]["is_scored"] is None
+    assert (found["totals"]["games"]["scored"], found["totals"]["games"]["stale_scores"]) == (1, 1)
+    page = lived.report("coverage", "overview").with_suffix(".html").read_text()
+    assert "1 scored by version 4" in page and "1 scored by version 3, but its valid posts are others since" in page
+    show(found)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "s4" in printed and "s3?" in printed and "1 scored, 1 stale scores" in printed
 
 
 def test_reasons_can_do_nothing_to_the_page(lived):

@@ -23,11 +23,14 @@ from groundswell.errors import ErasureError, UnknownName, UsageError, VersionErr
 from groundswell.examples import SPLITS, read_examples, read_manifest
 from groundswell.files import alone_in
 from groundswell.lake import Lake
-from groundswell.params import AnnotateParams, CollectParams, PrepareParams, Topic, TrainParams, ValidateParams
+from groundswell.params import AnnotateParams, CollectParams, PrepareParams, ScoreParams, Topic, TrainParams, ValidateParams
 from groundswell.prepare import prepare
+from groundswell.pseudonym import Pseudonyms
 from groundswell.rows import digest
 from groundswell.schema import LABELS
+from groundswell.score import score
 from groundswell.seal import seal
+from groundswell.settings import Settings
 from groundswell.sources.hackernews import HackerNewsTopic
 from groundswell.tokens import encode
 from groundswell.validate import validate
@@ -38,7 +41,7 @@ from serving.feedback import FILE, Correction, Feedback, rows
 from serving.prediction_ids import PredictionIds
 from serving.secret import present_and_previous
 from tests.dvc_project import example, make_project, put_dataset
-from tests.tiny import WORDS, tiny_base
+from tests.tiny import WORDS, make_champion, shared_export, tiny_base
 from tests.traces import traces
 
 pytestmark = pytest.mark.slow
@@ -97,6 +100,12 @@ def backfilled(settings):
     return reports
 
 
+def scored(settings, registry):
+    """The champion's answers to what is valid now; ``registry``: another home, for with one in this home an erasure asks it."""
+    asked = settings.model_copy(update={"mlflow_uri": registry.tracking_uri})
+    return score("games", ["hackernews"], DAYS, settings=asked, params=ScoreParams())
+
+
 def prepared(settings):
     return prepare("games", settings=settings, params=PrepareParams(min_rows_per_class=1))
 
@@ -118,11 +127,20 @@ def corrected(settings):
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def registry(tmp_path_factory):
+    """Settings of a home with a champion, and nothing else."""
+    elsewhere = Settings(project=tmp_path_factory.mktemp("registry"))
+    make_champion(elsewhere, shared_export())
+    return elsewhere
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, registry):
     """A home where the planted author is everywhere: all layers, a sealed data set, an older sealed version, corrections, a report."""
     settings = make_project(tmp_path_factory.mktemp("erase") / "project")
     settings = settings.model_copy(update={"pseudonym_key": SecretStr("a-key-that-only-the-tests-know"), "annotator_url": "http://annotator.test"})
     backfilled(settings)
+    scored(settings, registry)
     prepared(settings)
     seal("games", settings=settings)
     lake = Lake(settings.lake)
@@ -149,18 +167,25 @@ def everywhere(settings):
     return traces(settings.root, [PHRASE, NATIVE])
 
 
+def keys_of_theirs(settings):
+    """What a row without a text says of them: the author's pseudonym and the ids of their posts."""
+    own = [hit["objectID"] for day in DAYS for hit in hits(day) if hit["author"] == NATIVE]
+    return [Pseudonyms(settings.pseudonym_key.get_secret_value().encode(), "hackernews").of(NATIVE), *own]
+
+
 def erased(settings, subjects=WHO, **options):
     return erase(subjects, settings=settings, now=NOW, seal=lambda topic: seal(topic, settings=settings), **options)
 
 
 @pytest.mark.slow
-def test_every_byte_is_clean_and_a_backfill_brings_nothing_back(settings):
-    before = everywhere(settings)
+def test_every_byte_is_clean_and_a_backfill_brings_nothing_back(settings, registry):
+    before, keys = everywhere(settings), keys_of_theirs(settings)
+    assert {path.split("/")[0] for path in traces(settings.root / "lake", keys)} == {"raw", "valid", "quarantine", "labels", "scored"}
     places = {path.split("/")[1] if path.startswith("lake/") else path.split("/")[0] for path in before}
     assert {"raw", "valid", "quarantine", "dataset", "dvc-cache", "dvc-remote", "serving", "reports"} <= places, "planted where it must be found"
     receipt = erased(settings)
-    assert everywhere(settings) == {}
-    assert receipt["stores"]["lake"]["rows_removed"] == {"raw": 24, "valid": 15, "quarantine": 8, "labels": 24}
+    assert everywhere(settings) == {} == traces(settings.root / "lake", keys)
+    assert receipt["stores"]["lake"]["rows_removed"] == {"raw": 24, "valid": 15, "quarantine": 8, "labels": 24, "scored": 16}
     assert sum(receipt["stores"]["datasets"]["games"]["rows_removed"].values()) > 5
     assert receipt["stores"]["versions"]["objects_removed"] > 8
     assert receipt["stores"]["serving"] == {"games": {"caches": "forgotten", "corrections": 2}}
@@ -171,15 +196,16 @@ def test_every_byte_is_clean_and_a_backfill_brings_nothing_back(settings):
     assert [one["dataset_md5"] for one in receipt["stores"]["sealed_again"]] == [directory_md5(settings.dataset("games"))]
     reports = backfilled(settings)
     assert reports["dropped"] == {"erased": 24}
+    assert scored(settings, registry)["rows"] > 0
     prepared(settings)
     seal("games", settings=settings)
-    assert everywhere(settings) == {}
+    assert everywhere(settings) == {} == traces(settings.root / "lake", keys)
 
 
 def test_whose_rows_were_made_with_an_older_key_is_found_in_every_byte_too(settings):
     rotated = settings.model_copy(update={"pseudonym_key": SecretStr("a-newer-key-of-the-tests"), "pseudonym_keys_before": settings.pseudonym_key})
     receipt = erased(rotated)
-    assert everywhere(rotated) == {}
+    assert everywhere(rotated) == {} == traces(rotated.root / "lake", keys_of_theirs(settings))
     assert receipt["stores"]["files"]["looked_for"] > 8 and receipt["stores"]["serving"] == {"games": {"caches": "forgotten", "corrections": 2}}
     assert backfilled(rotated)["dropped"] == {"erased": 24} and everywhere(rotated) == {}
 
@@ -195,7 +221,7 @@ def test_the_receipt_names_nobody_and_is_kept(settings):
 def test_a_dry_run_counts_and_changes_nothing(settings):
     before = {path: path.read_bytes() for path in settings.root.rglob("*") if path.is_file() and "dvc" not in path.parts}
     report = erased(settings, dry_run=True)
-    assert report["found"]["rows"] == {"raw": 24, "valid": 15, "quarantine": 8, "labels": 24}
+    assert report["found"]["rows"] == {"raw": 24, "valid": 15, "quarantine": 8, "labels": 24, "scored": 16}
     assert report["found"]["posts"] == 24
     assert {path: path.read_bytes() for path in settings.root.rglob("*") if path.is_file() and "dvc" not in path.parts} == before
 
@@ -238,7 +264,7 @@ def test_killed_in_any_store_nothing_comes_back_and_the_next_run_finishes(settin
 def test_one_post_goes_and_the_authors_others_stay(settings):
     post = next(hits(DAYS[2]))
     receipt = erased(settings, [Subject("post", "hackernews", post["objectID"])])
-    assert receipt["stores"]["lake"]["rows_removed"] == {"raw": 1, "valid": 1, "quarantine": 0, "labels": 1}
+    assert receipt["stores"]["lake"]["rows_removed"] == {"raw": 1, "valid": 1, "quarantine": 0, "labels": 1, "scored": 1}
     assert traces(settings.root, [post["comment_text"]]) == {}
     assert traces(settings.root, [planted(DAYS[3].start.toordinal())])
 
@@ -341,17 +367,18 @@ def test_a_data_set_that_is_put_in_place_meanwhile_is_the_one_that_is_cleaned(tm
 
 
 @pytest.mark.slow
-def test_an_encrypted_lake_and_its_versions_are_cleaned_as_well(made, tmp_path):
+def test_an_encrypted_lake_and_its_versions_are_cleaned_as_well(made, registry, tmp_path):
     settings = make_project(tmp_path / "project").model_copy(
         update={"lake_key": str(tmp_path / "lake.keys"), "annotator_url": "http://annotator.test"}
     )
     settings = settings.model_copy(update={"pseudonym_key": made.pseudonym_key})
     (tmp_path / "lake.keys").write_text("0f" * 32)
     backfilled(settings)
+    scored(settings, registry)
     prepared(settings)
     seal("games", settings=settings)
     receipt = erased(settings)
-    assert receipt["stores"]["lake"]["rows_removed"] == {"raw": 24, "valid": 16, "quarantine": 8, "labels": 24}
+    assert receipt["stores"]["lake"]["rows_removed"] == {"raw": 24, "valid": 16, "quarantine": 8, "labels": 24, "scored": 16}
     assert receipt["stores"]["versions"]["objects_removed"] > 2 * len(DAYS), "valid and labels of every day, and the data set"
     assert everywhere(settings) == {}
 

@@ -29,6 +29,7 @@ STAGES = (
     "report",
     "promote",
     "verify",
+    "score",
     "monitor",
     "erase",
     "takedown",

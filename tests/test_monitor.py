@@ -2,14 +2,11 @@
 
 import json
 from datetime import timedelta
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-import groundswell
-from groundswell import registry, tracking
 from groundswell.drift import Signal, decide, levels, noise, signal_frame, signals, weigh
 from groundswell.errors import LakeError, ModelError
 from groundswell.lake import Lake
@@ -19,7 +16,7 @@ from groundswell.profile import profile
 from groundswell.schema import LABELS, POST
 from groundswell.settings import Settings
 from groundswell.window import Window, parse_windows
-from tests.tiny import tiny_export, tiny_rows
+from tests.tiny import make_champion, tiny_export, tiny_rows
 
 pytestmark = pytest.mark.slow
 
@@ -148,23 +145,11 @@ def put(settings, window, texts):
     lake.write(lake.partition("valid", "replay", "games", window), pa.Table.from_pylist(rows, POST), {"window": window.key, "status": "complete"})
 
 
-def register(settings, export):
-    """Register ``export`` as the pyfunc that train makes, and let it be champion."""
-    import mlflow
-
-    tracking.client(settings)
-    with tracking.run(settings, "games", "test", {}) as run_id:
-        code = Path(groundswell.__file__).parent / "pyfunc.py"
-        logged = mlflow.pyfunc.log_model(name="model", python_model=str(code), artifacts={"export": str(export)}, pip_requirements=[])
-    made = registry.register(settings, "games", source=logged.model_uri, run_id=run_id, tags={})
-    registry.set_alias(settings, "games", registry.CHAMPION, made.version)
-
-
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """Settings with a registered champion and its export; tests take windows of their own."""
     settings = Settings(project=tmp_path_factory.mktemp("home"))
-    register(settings, tiny_export(settings.root / "export", steps=0))
+    make_champion(settings, tiny_export(settings.root / "export", steps=0))
     return settings
 
 

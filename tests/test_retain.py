@@ -11,7 +11,7 @@ import pytest
 from groundswell.lake import Lake
 from groundswell.params import RetainParams
 from groundswell.retain import retain
-from groundswell.schema import ANNOTATION, POST
+from groundswell.schema import ANNOTATION, LABELS, POST, SCORED
 from groundswell.versions import Versions, versions_of
 from groundswell.window import Window
 from tests.dvc_project import make_project, post, put_day
@@ -42,6 +42,22 @@ def test_old_partitions_go_by_layer(tmp_path):
     assert kept["partitions"] == ["raw/replay/games/2026-10-01"]
     again = retain("games", settings=settings, params=RetainParams(raw_days=10), now=NOW)
     assert again["receipt"] is None and again["removed"]["raw"] == {"partitions": 0, "rows": 0}
+
+
+def test_scores_have_a_limit_of_their_own_and_what_is_sealed_stays(tmp_path):
+    settings = make_project(tmp_path / "project")
+    put_day(settings, "2026-10-01", ["an old text"])
+    with versions_of(settings) as versions:
+        versions.push([versions.save(settings.root / "lake" / "valid").md5])
+    lake, day = Lake(settings.lake), Window.parse("2026-10-01")
+    [valid] = lake.partitions("valid")
+    scored = lake.partition("scored", valid.source, valid.topic, day)
+    said = dict.fromkeys(LABELS, 1 / 3) | {"label": "neutral", "model_version": "1", "run_id": "0"}
+    row = {name: lake.read(valid).to_pylist()[0].get(name) for name in SCORED.names} | said
+    lake.write(scored, pa.Table.from_pylist([row], SCORED), {"window": day.key})
+    report = retain("games", settings=settings, params=RetainParams(scored_days=20), now=NOW)
+    assert (report["removed"]["scored"], report["objects_removed"]) == ({"partitions": 1, "rows": 1}, 0)
+    assert (lake.exists(scored), lake.exists(valid)) == (False, True)
 
 
 def test_without_limits_nothing_goes(tmp_path):

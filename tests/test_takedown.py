@@ -127,7 +127,7 @@ def moved(settings, layer):
     return rows
 
 
-@pytest.mark.parametrize("layer", ["valid", "quarantine"])
+@pytest.mark.parametrize("layer", ["valid", "quarantine", "scored"])
 def test_a_post_that_raw_has_lost_is_found_in_the_other_layers(settings, layer):
     rows = moved(settings, layer)
     chosen = rows["post_id"].to_pylist()[3]

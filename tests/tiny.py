@@ -122,6 +122,22 @@ def shared_export(seed: int = 0, steps: int = 60) -> Path:
     return tiny_export(box / "export", seed=seed, steps=steps)
 
 
+def make_champion(settings, export: Path, topic: str = "games") -> str:
+    """Register ``export`` as the pyfunc that train makes, and let it be champion of ``topic``; its version."""
+    import mlflow
+
+    import groundswell
+    from groundswell import registry, tracking
+
+    tracking.client(settings)
+    with tracking.run(settings, topic, "test", {}) as run_id:
+        code = Path(groundswell.__file__).parent / "pyfunc.py"
+        logged = mlflow.pyfunc.log_model(name="model", python_model=str(code), artifacts={"export": str(export)}, pip_requirements=[])
+    made = registry.register(settings, topic, source=logged.model_uri, run_id=run_id, tags={})
+    registry.set_alias(settings, topic, registry.CHAMPION, made.version)
+    return made.version
+
+
 def tiny_base(folder: Path, *, seed: int = 0, steps: int = 0) -> str:
     """A DistilBERT checkpoint of width 32 in ``folder`` (safetensors and tokenizer), without a head: a value for ``train.base``."""
     model, tokenizer = tiny_model(seed, steps=steps)

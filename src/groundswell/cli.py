@@ -25,7 +25,7 @@ _COMMANDS = (
     *(learning.prepare, learning.seal, learning.train, learning.evaluate, learning.judge, learning.tune, learning.report),
     *(learning.impact, learning.lineage, learning.checkout),
     learning.compare,
-    *(release.promote, release.rollback, release.verify, release.monitor, release.export),
+    *(release.promote, release.rollback, release.verify, release.score, release.monitor, release.export),
     serving.predict,
     *(local.up, local.down, local.shell, local.status, local.demo),
 )

@@ -92,12 +92,14 @@ def show(found: dict, *, most: int | None = 31) -> None:
                 table.add_row(window, *(_mark(by_source[source][window]) for source in sources))
             console.print(table)
         totals = found["totals"][topic]
-        counts = ", ".join(f"{totals[name]:,} {name}" for name in (*_COLOURS, "revised", "superseded"))
+        counts = ", ".join(f"{totals[name]:,} {name.replace('_', ' ')}" for name in (*_COLOURS, "revised", "superseded", "scored", "stale_scores"))
         console.print(f"{counts}; {totals['rows_valid']:,} valid posts, {totals['quarantined_share']:.1%} quarantined", soft_wrap=True)
         if (hidden := len(windows) - (most or len(windows))) > 0:
             console.print(f"{hidden:,} earlier windows are not shown: --from, or the page")
     console.print(
-        "r2: revision 2; q3%: quarantined; !: something was built on other content (groundswell impact DAY). No scored layer yet.", soft_wrap=True
+        "r2: revision 2; q3%: quarantined; s4: scored by version 4, s4?: its valid posts are others since (groundswell score again); "
+        "!: something was built on other content (groundswell impact DAY)",
+        soft_wrap=True,
     )
 
 
@@ -107,6 +109,7 @@ _COLOURS = {"missing": "red", "collected": "yellow", "open": "yellow", "validate
 def _mark(cell: dict) -> str:
     words = [cell["state"]] + [f"{cell[name]:,}" for name in ("rows_valid", "rows_raw") if cell[name] is not None][:1]
     words += [f"q{cell['quarantined_share']:.0%}"] * (cell["quarantined_share"] >= 0.005) + [f"r{cell['revision']}"] * (cell["revision"] > 1)
+    words += [f"s{cell['scored_by']}{'' if cell['is_scored'] else '?'}"] * (cell["is_scored"] is not False)
     return f"[{_COLOURS[cell['state']]}]{' '.join(words)}[/]" + (" [bold red]![/]" if cell["superseded"] else "")
 
 

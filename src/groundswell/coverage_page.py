@@ -18,6 +18,7 @@ _SAYS = {
     "sealed": "versioned as it is",
 }
 _KINDS = {"missing": "bad", "collected": "note", "open": "note", "validated": "good", "sealed": "good"}
+_SCORED = {False: "", True: " scored", None: " scored stale"}
 _STYLE = """<style>
 .strip { display: flex; flex-wrap: wrap; gap: 3px; padding: 10px 16px; align-items: center; }
 .strip b { width: 112px; font-size: 14px; overflow-wrap: anywhere; } .strip div { display: flex; flex-wrap: wrap; gap: 3px; flex: 1; }
@@ -27,6 +28,7 @@ _STYLE = """<style>
 .s-collected { background: var(--note); opacity: .55; } .s-open { background: var(--note-back); border-color: var(--note); }
 .s-validated { background: var(--bar); opacity: .75; } .s-sealed { background: var(--good); }
 .day.over { outline: 2px solid var(--bad); outline-offset: 1px; } .s-validated, .s-sealed { color: var(--paper); }
+.day.scored { border-bottom: 3px solid var(--ink); } .day.stale { border-bottom-color: var(--bad); }
 .legend { display: flex; flex-wrap: wrap; gap: 6px 18px; font-size: 13px; color: var(--soft); align-items: center; margin: 12px 0; }
 .legend span { display: inline-flex; gap: 6px; align-items: center; }
 </style>"""
@@ -42,7 +44,8 @@ def coverage_page(found: dict, *, at: str = "") -> str:
         _legend(),
         *(_topic(topic, by_source) for topic, by_source in found["topics"].items()),
         "<footer>Read from the footers of the lake's files. A window is superseded when something was built on other content than it has now: "
-        "groundswell impact DAY names what. Scoring has no layer in the lake yet, so there is no column for it.</footer>",
+        "groundswell impact DAY names what. Scores are stale when their valid posts are others since: groundswell score --window DAY "
+        "makes them again. Whether their version is still champion is not asked here.</footer>",
     ]
     return document(f"coverage {found['from']} … {found['to']}", "\n".join(body))
 
@@ -69,6 +72,8 @@ def _tiles(found: dict) -> dict:
         "quarantined": f"{aside / (valid + aside):.1%}" if valid + aside else "–",
         "revised": sum(each["revised"] for each in totals),
         "superseded": sum(each["superseded"] for each in totals),
+        "scored": sum(each["scored"] for each in totals),
+        "stale scores": sum(each["stale_scores"] for each in totals),
     }
 
 
@@ -77,6 +82,8 @@ def _legend() -> str:
     marks = [
         '<span><i class="day s-sealed">2</i>revision 2</span>',
         '<span><i class="day s-sealed over"></i>superseded: used with other content</span>',
+        '<span><i class="day s-sealed scored"></i>scored by a model</span>',
+        '<span><i class="day s-sealed scored stale"></i>scored, its valid posts are others since</span>',
     ]
     return f'<div class="legend">{"".join([*states, *marks])}</div>'
 
@@ -92,7 +99,7 @@ def _days(cells: dict[str, dict]) -> str:
         if window[:7] != month:
             month = window[:7]
             drawn.append(f'<span class="month">{escape(month)}</span>')
-        classes = f"day s-{cell['state']}" + (" over" if cell["superseded"] else "")
+        classes = f"day s-{cell['state']}{' over' if cell['superseded'] else ''}{_SCORED[cell['is_scored']]}"
         mark = str(cell["revision"]) if cell["revision"] > 1 else ""
         drawn.append(f'<i class="{classes}" role="img" title="{escape(told(window, cell))}" aria-label="{escape(told(window, cell))}">{mark}</i>')
     return "".join(drawn)
@@ -109,6 +116,9 @@ def told(window: str, cell: dict) -> str:
         parts.append(f"revision {cell['revision']} ({cell['reason'] or 'no reason given'})")
     if cell["is_sealed"] is None:
         parts.append("sealed with other content")
+    if cell["is_scored"] is not False:
+        stale = "" if cell["is_scored"] else ", but its valid posts are others since"
+        parts.append(f"{cell['rows_scored']:,} scored by version {cell['scored_by']}{stale}")
     if cell["superseded"]:
         parts.append(f"superseded in {', '.join(cell['superseded'])}")
     return ", ".join(parts)
@@ -119,8 +129,8 @@ def _worth_a_look(by_source: dict[str, dict[str, dict]]) -> str:
     rows = []
     for source, cells in by_source.items():
         for window, cell in cells.items():
-            if cell["superseded"] or cell["revision"] > 1 or cell["state"] in ("missing", "collected"):
-                built = badge("superseded", "bad") if cell["superseded"] else "–"
+            if cell["superseded"] or cell["revision"] > 1 or cell["state"] in ("missing", "collected") or cell["is_scored"] is None:
+                built = badge("superseded", "bad") if cell["superseded"] else badge("stale scores", "note") if cell["is_scored"] is None else "–"
                 rows.append([window, source, badge(cell["state"], _KINDS[cell["state"]]), cell["revision"] or "–", cell["reason"] or "–", built])
                 rows[-1].append(", ".join(cell["superseded"]) or "–")
     if not rows:
@@ -134,6 +144,8 @@ def _all(by_source: dict[str, dict[str, dict]]) -> str:
     for source, cells in by_source.items():
         for window, cell in cells.items():
             counts = [cell[name] if cell[name] is not None else "–" for name in ("rows_raw", "rows_valid", "rows_quarantined")]
-            rows.append([code(window), source, cell["state"], *counts, f"{cell['quarantined_share']:.1%}", cell["revision"] or "–"])
-    shown = table(["window", "source", "state", "raw", "valid", "quarantined", "share", "revision"], rows, numeric=5)
+            share, scored = f"{cell['quarantined_share']:.1%}", "–" if cell["rows_scored"] is None else cell["rows_scored"]
+            by = f"version {cell['scored_by']}{'' if cell['is_scored'] else ', stale'}" if cell["is_scored"] is not False else "–"
+            rows.append([code(window), source, cell["state"], by, *counts, share, cell["revision"] or "–", scored])
+    shown = table(["window", "source", "state", "scored by", "raw", "valid", "quarantined", "share", "revision", "scored"], rows, numeric=6)
     return f"<details><summary>All {len(rows):,} partitions</summary>{shown}</details>"

@@ -1,7 +1,7 @@
 """Erase: an author's rows, or single posts, out of everything that was made of them.
 
 In this order: what only the texts tell, as long as the lake has them (serving's corrections and caches, reports); tombstones, from which on
-nothing comes back; MLflow's artifacts; the lake's four layers, data sets, the registry (models are tagged, not taken away), DVC's cache and
+nothing comes back; MLflow's artifacts; the lake's layers, data sets, the registry (models are tagged, not taken away), DVC's cache and
 remote by md5; seals again; at last every byte under home. Writes a receipt under ``rights/receipts/``. Run again it finishes what a killed
 run began, and changes nothing after that. Refuses an unknown source, and ends with `ErasureError` where a trace stays that is not its to
 remove.

@@ -26,12 +26,12 @@ from groundswell.settings import Place
 from groundswell.storage import TRIES, storage_of
 from groundswell.window import Window
 
-LAYERS = ("raw", "valid", "quarantine", "labels")
+LAYERS = ("raw", "valid", "quarantine", "scored", "labels")
 ROW_GROUP = 32_768
 """Rows of a row group: what a reader and a writer hold at once."""
 _FOOTER = b"groundswell"
 _LINE = ("revision", "supersedes", "reason", "written_as")
-_SAID_OF_ROWS = ("status", "seen", "made_of")
+_SAID_OF_ROWS = ("status", "seen", "made_of", "model")
 """What a footer says of the rows that other rows would not: where it changes, the file is written anew, and is no revision for that."""
 _NAME = re.compile(
     r"(?P<layer>[^/]+)/source=(?P<source>[^/]+)/topic=(?P<topic>[^/]+)/date=(?P<date>[\d-]{10})(?:/hour=(?P<hour>\d\d))?/part-0\.parquet"

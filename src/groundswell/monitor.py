@@ -1,6 +1,6 @@
 """monitor: a window's posts, as the champion sees them, held against what it was trained on.
 
-Reads ``lake/valid`` of every source of a topic, the champion's export (from the registry; kept under ``monitor/``) with its
+Reads ``lake/valid`` of every source of a topic, the champion's export (from the registry; kept under ``champion/``) with its
 ``profile.parquet``, and the reports of the windows right before. Writes a page and a report per window, the report last.
 No champion yet, or too few posts, is a report that says so and decides nothing. Refuses a window that is not in the lake.
 """
@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from groundswell import registry
 from groundswell.errors import LakeError, ModelError
-from groundswell.files import alone_in, replacing, write_json
+from groundswell.files import replacing, write_json
 from groundswell.lake import Lake, Partition
 from groundswell.pages import drift_page
 from groundswell.params import MonitorParams
@@ -80,9 +80,7 @@ def _champion(topic: str, settings: Settings) -> _Champion | None:
     found = registry.version_by_alias(settings, topic, registry.CHAMPION)
     if found is None:
         return None
-    folder = settings.root / "monitor" / topic / f"version-{found.version}"
-    with alone_in(folder.parent):  # two windows at once must not fetch the model over each other
-        registry.download_export(settings, topic, found.version, folder)
+    folder = registry.kept_export(settings, topic, found.version)
     path = folder / "profile.parquet"
     if not path.is_file():
         raise ModelError(f"version {found.version} of topic {topic} holds no profile.parquet: there is nothing to compare with; train again")

@@ -1,7 +1,7 @@
 """What the lake has of every window, source and topic: the facts behind `groundswell coverage` and its pages.
 
-Reads footers of ``lake/raw``, ``lake/valid`` and ``lake/quarantine``, what `seal` sealed last, and what `impact` knows to be built on
-which content. Writes nothing, asks no server, reads no post.
+Reads footers of ``lake/raw``, ``lake/valid``, ``lake/quarantine`` and ``lake/scored``, what `seal` sealed last, and what `impact` knows to
+be built on which content. Writes nothing, asks no server, reads no post.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ from groundswell.window import Window, parse_windows
 
 STATES = ("missing", "collected", "open", "validated", "sealed")
 """How far a window has come; ``open`` is one that may still grow: of a source that shows its latest posts only, or read in part."""
-_LAYERS = ("raw", "valid", "quarantine")
+_POSTS = ("raw", "valid", "quarantine")
+_LAYERS = (*_POSTS, "scored")
 
 
 def overview(settings: Settings, params: Params, *, topics: Iterable[str] = (), windows: list[Window] | None = None, last: int | None = None) -> dict:
-    """``{"from", "to", "topics": {topic: {source: {window: cell}}}, "totals": {topic: …}, "scored": None}``.
+    """``{"from", "to", "topics": {topic: {source: {window: cell}}}, "totals": {topic: …}}``.
 
     ``windows`` None: all of ``collect.window`` from the first collected to the last; ``last``: only so many of those. A cell has
     ``state`` (of `STATES`), rows raw, valid and quarantined, ``quarantined_share``, ``revision`` and its ``reason``, ``is_sealed`` (None:
-    sealed once, with other content) and ``superseded``: what was built on content that is no more. `LakeError` when nothing is there.
+    sealed once, with other content) and ``superseded``: what was built on content that is no more; ``is_scored`` (None: its valid posts are others
+    since), ``rows_scored`` and ``scored_by``, the model's version. `LakeError` when nothing is there.
     """
     lake = Lake(settings.lake)
     names = list(topics) or sorted(params.topics)
@@ -39,7 +41,6 @@ def overview(settings: Settings, params: Params, *, topics: Iterable[str] = (), 
         "windows": len(windows),
         "topics": cells,
         "totals": {topic: _totals(by_source) for topic, by_source in cells.items()},
-        "scored": None,
     }
 
 
@@ -71,7 +72,7 @@ def _cell(footers: dict[str, dict], sealed: str | None, built: dict[str, list[st
     valid, raw = footers.get("valid"), footers.get("raw")
     content = valid.get("content_sha256") if valid else None
     rows = {layer: footers[layer].get("rows", 0) if layer in footers else None for layer in _LAYERS}
-    newest = max(footers.values(), key=lambda footer: footer.get("revision", 1), default={})
+    newest = max((footers[layer] for layer in _POSTS if layer in footers), key=lambda footer: footer.get("revision", 1), default={})
     whole = (rows["valid"] or 0) + (rows["quarantine"] or 0)
     return {
         "state": _state(raw, valid, is_sealed=content is not None and content == sealed),
@@ -83,6 +84,9 @@ def _cell(footers: dict[str, dict], sealed: str | None, built: dict[str, list[st
         "reason": newest.get("reason", ""),
         "is_sealed": None if sealed and content != sealed else content is not None and content == sealed,
         "superseded": sorted({name for then, names in built.items() if then != content for name in names}),
+        "is_scored": (is_made_of(footers["scored"], valid) or None) if "scored" in footers else False,
+        "rows_scored": rows["scored"],
+        "scored_by": footers.get("scored", {}).get("model", {}).get("version"),
     }
 
 
@@ -106,4 +110,8 @@ def _totals(by_source: dict[str, dict[str, dict]]) -> dict:
         "quarantined_share": round(aside / (valid + aside), 4) if valid + aside else 0.0,
         "revised": sum(cell["revision"] > 1 for cell in cells),
         "superseded": sum(bool(cell["superseded"]) for cell in cells),
+        "scored": sum(cell["is_scored"] is True for cell in cells),
+        "stale_scores": sum(cell["is_scored"] is None for cell in cells),
+        "rows_scored": sum(cell["rows_scored"] or 0 for cell in cells),
+        "scored_by": dict(sorted(Counter(cell["scored_by"] for cell in cells if cell["scored_by"]).items())),
     }

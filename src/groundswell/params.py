@@ -234,6 +234,10 @@ class MonitorParams(Section):
     seed: int = 1
 
 
+class ScoreParams(Section):
+    threads: int = Field(1, ge=0)  # batches answered at once; 0: as many as there are cores; the answers are the same
+
+
 class TakedownParams(Section):
     posts_per_run: int = Field(1000, ge=1)  # a source and run
     days: int = Field(30, ge=1)
@@ -249,6 +253,7 @@ class RetainParams(Section):
     valid_days: int = Field(0, ge=0)
     quarantine_days: int = Field(0, ge=0)
     labels_days: int = Field(0, ge=0)
+    scored_days: int = Field(0, ge=0)
 
 
 class CompareRow(Section):
@@ -357,6 +362,7 @@ class Params(Section):
     judge: JudgeParams = JudgeParams()
     promote: PromoteParams = PromoteParams()
     monitor: MonitorParams = MonitorParams()
+    score: ScoreParams = ScoreParams()
     takedown: TakedownParams = TakedownParams()
     retain: RetainParams = RetainParams()
     compare: CompareParams = CompareParams()

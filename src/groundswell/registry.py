@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from groundswell.errors import ModelError, RegistryError, UnknownName, nearest
-from groundswell.files import beside
+from groundswell.files import alone_in, beside
 from groundswell.predictor import verify
 from groundswell.schema import registered_model
 from groundswell.tracking import client, registry_errors
@@ -139,6 +139,13 @@ def download_export(settings, topic: str, version: str, to: Path) -> Path:
     finally:
         shutil.rmtree(box, ignore_errors=True)
     return to
+
+
+def kept_export(settings, topic: str, version: str) -> Path:
+    """`download_export` into ``champion/<topic>/version-N`` under home: fetched once for all stages that ask the champion, whatever asks at once."""
+    folder = settings.root / "champion" / topic / f"version-{version}"
+    with alone_in(folder.parent):
+        return download_export(settings, topic, version, folder)
 
 
 def _is_export_of(folder: Path, run_id: str) -> bool:

@@ -62,6 +62,17 @@ ANNOTATION = pa.schema(
 QUARANTINE = POST.append(pa.field("reason", pa.string(), nullable=False))
 """A post that broke row rules, and which (``;`` between them)."""
 
+SCORED = pa.schema(
+    [
+        *(POST.field(name) for name in ("source", "topic", "post_id", "author", "created_at")),
+        pa.field("label", pa.string(), nullable=False),  # the likeliest of LABELS
+        *(pa.field(label, pa.float32(), nullable=False) for label in LABELS),  # its calibrated probability
+        pa.field("model_version", pa.string(), nullable=False),
+        pa.field("run_id", pa.string(), nullable=False),
+    ]
+)
+"""What a model said of a valid post; the text stays where it is."""
+
 EXAMPLE = pa.schema(
     [
         pa.field("row_id", pa.string(), nullable=False),  # source/topic/post_id

@@ -52,6 +52,25 @@ def monitor(window: WindowOption, topic: TopicOption = None) -> None:
     tell(stage(params.topic_named(topic)[0], windows, settings=settings, params=params.monitor))
 
 
+def score(
+    window: WindowOption,
+    topic: TopicOption = None,
+    sources: Annotated[str, typer.Option(help="Only these of the topic's sources, e.g. steam,replay; left out: all.")] = "",
+    spare_missing: Annotated[
+        bool, typer.Option("--spare-missing", help="A source that was not validated keeps no other waiting: it is named in the report.")
+    ] = False,
+    if_champion: Annotated[bool, typer.Option("--if-champion", help="Before the first promotion: say so and end well.")] = False,
+) -> None:
+    """Have the champion answer a window's valid posts, into lake/scored."""
+    settings, params = configured()
+    windows = parse_windows(window)
+    from groundswell.score import score as stage
+
+    name, wanted = params.topic_named(topic)
+    how = {"params": params.score, "spare_missing": spare_missing, "if_champion": if_champion}
+    tell(stage(name, wanted.sources_named(sources), windows, settings=settings, **how))
+
+
 def export(
     to: Annotated[str, typer.Option(help="hf (a transformers pipeline), onnx (plain ONNX Runtime) or triton (a model repository).")],
     version: Annotated[str | None, typer.Argument(metavar="MODEL_VERSION", help="A number, or an alias such as champion.")] = None,

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from groundswell.pseudonym import is_unmistakable
 
-REMADE = ("reports", "plots", "metrics", "monitor", "exports", "compare", ".seal")
+REMADE = ("reports", "plots", "metrics", "monitor", "champion", "exports", "compare", ".seal")
 """Folders below home whose files may go: a stage writes them again, without what was erased."""
 
 _MOST_NEEDLES = 100
