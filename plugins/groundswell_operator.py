@@ -2,7 +2,8 @@
 
 Reads the stage's report from the last line of its standard output; writes it as the task's XCom (small) and into the events of
 its outlet assets; sends its standard error to the task's log, line by line. Exit 2 (wrong use) and 77 (not allowed) fail the task
-for good, 75 (not now) is retried when the stage said, any other failure may be retried. However the task ends, no process of the stage outlives it.
+for good, 75 (not now) is retried when the stage said, any other failure may be retried. A report that says ``nothing_to_do``
+skips the task, and nobody is told. However the task ends, no process of the stage outlives it.
 """
 
 from __future__ import annotations
@@ -83,6 +84,8 @@ class StageOperator(BaseOperator):
         if code:
             raise _failure(self.stage, code, errors, output)
         self.report = _report_in(self.stage, output)
+        if why := self.report.get("nothing_to_do"):
+            raise AirflowSkipException(why)
         for asset in self.outlets:
             event = context["outlet_events"][asset]
             event.extra = event_of(self.report)

@@ -116,7 +116,7 @@ def write_corpus(settings: Settings, params: Params, wanted: tuple[Window, Windo
 def make_ready(settings: Settings, params: Params) -> Airflow:
     """The embedded Airflow, its pools made and the DAGs that people start unpaused."""
     airflow = Airflow(settings.airflow_url, *stack.admin_password(settings))
-    airflow.wait_for_dags(["collect", "compare", "monitor", "report", "retrain"])
+    airflow.wait_for_dags(["collect", "compare", "monitor", "report", "retrain", "score"])
     airflow.ensure_pools(pools(params))
     airflow.unpause("collect", "retrain", "compare")
     return airflow

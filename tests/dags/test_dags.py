@@ -20,7 +20,7 @@ def test_every_file_reads_without_an_error(read):
     assert (
         set(read["dags"])
         == {path.stem for path in (PROJECT / "dags").glob("*.py")}
-        == {"collect", "compare", "monitor", "recollect", "report", "retrain", "takedown", "watch"}
+        == {"collect", "compare", "monitor", "recollect", "report", "retrain", "score", "takedown", "watch"}
     )
 
 
@@ -29,7 +29,7 @@ def test_reading_is_quick_and_light(read):
     assert all(seconds < 2 for seconds in read["seconds"].values()), read["seconds"]
 
 
-@pytest.mark.parametrize("dag", ["collect", "compare", "monitor", "recollect", "report", "retrain", "takedown", "watch"])
+@pytest.mark.parametrize("dag", ["collect", "compare", "monitor", "recollect", "report", "retrain", "score", "takedown", "watch"])
 def test_a_dag_has_a_runbook_and_never_catches_up(read, dag):
     assert "### When it fails" in read["dags"][dag]["doc"]
     assert read["dags"][dag]["catchup"] is False
@@ -97,6 +97,14 @@ def test_monitor_follows_posts_by_partition_and_only_request_retrain_asks(read):
     assert read["dags"]["monitor"]["timetable"] == "PartitionedAssetTimetable"
     assert [name for name, task in tasks(read, "monitor").items() if task["outlets"]] == ["topic.request_retrain"]
     assert tasks(read, "monitor")["topic.request_retrain"]["outlets"] == ["retrain_requested"]
+
+
+def test_score_follows_posts_by_partition_and_tells_scored_and_waits_for_no_champion(read):
+    assert (read["dags"]["score"]["timetable"], read["dags"]["score"]["end_date"]) == ("PartitionedAssetTimetable", None)
+    assert {name: (task["stage"], task["pool"], task["outlets"]) for name, task in tasks(read, "score").items()} == {
+        "topic.score": ("score", "heavy", ["scored"])
+    }
+    assert tasks(read, "score")["topic.score"]["options"] == {"spare-missing": True, "if-champion": True}
 
 
 def test_windows_are_days_and_the_demo_has_no_schedule_of_its_own(read):

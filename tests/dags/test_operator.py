@@ -176,6 +176,14 @@ def test_an_outlet_says_what_was_announced(stage):
     assert small["rows_valid"] == 3
 
 
+def test_a_stage_that_had_nothing_to_do_skips_its_task_and_tells_nobody(stage):
+    scored, seen = Asset("scored"), context()
+    task = stage('print(\'{"stage": "score", "nothing_to_do": "nobody is champion"}\')', stage="score", windowed=True, outlets=[scored])
+    with pytest.raises(AirflowSkipException, match="nobody is champion"):
+        task.execute(seen)
+    assert not seen["outlet_events"]
+
+
 def test_an_xcom_is_small_whatever_the_report():
     assert len(json.dumps(brief({f"part{number}": "x" * 9_000 for number in range(50)}))) < 20_000
     assert event_of({"stage": "monitor", "is_drift": True, "reasons": ["one"], "signals": {}}) == {"stage": "monitor", "is_drift": True}

@@ -42,7 +42,7 @@ compare:
   rows: [{name: lexicon, model: vader}, {name: counted, features: tfidf, model: logistic}, {name: left-out, features: tfidf, model: svm}]
 """
 
-DAGS = ("collect", "compare", "monitor", "recollect", "report", "retrain", "watch")
+DAGS = ("collect", "compare", "monitor", "recollect", "report", "retrain", "score", "watch")
 
 
 def params_of(home):
@@ -170,6 +170,14 @@ def test_each_window_is_announced_and_monitored_once(loop, backfilled):
     links = {run["partition_key"]: loop.admin.links("monitor", run["dag_run_id"], "topic.request_retrain", map_index=0) for run in followed}
     asked = {"Requested run": f"{loop.settings.airflow_url}/dags/retrain/runs/drift__games__2026-10-20"}
     assert links == {"2026-10-19": {}, "2026-10-20": asked, "2026-10-21": {}}
+
+
+def test_each_window_is_scored_and_scored_has_its_event(loop, backfilled):
+    keys = [run["partition_key"] for run in backfilled]
+    events = loop.wait(lambda: [event for event in loop.admin.events("scored")][2:] and loop.admin.events("scored"))
+    assert sorted((event["partition_key"], event["extra"]["topic"]) for event in events) == [(key, "games") for key in keys]
+    assert sorted(call["window"] for call in loop.calls("score")) == keys
+    assert all(call["if-champion"] and call["spare-missing"] for call in loop.calls("score"))
 
 
 def test_drift_in_one_window_starts_one_retraining_and_a_rejection_ends_it(loop, backfilled):

@@ -22,7 +22,7 @@ def up() -> None:
     demo.write_corpus(ours, params, demo.WINDOWS)
     stack.up(settings, params, say=say)
     try:
-        demo.make_ready(ours, params).unpause("monitor", "report")
+        demo.make_ready(ours, params).unpause("monitor", "report", "score")
     except BaseException:
         stack.down(ours, spare=before, say=say)
         raise
