@@ -35,6 +35,11 @@ def settings(empty_store, tmp_path):
     return Settings(home=shutil.copytree(empty_store, tmp_path / "var"), mlflow_uri="")
 
 
+def test_an_experiment_says_that_its_runs_are_trainings(settings):
+    found = tracking.client(settings).get_experiment(tracking.ensure_experiment(settings, "games"))
+    assert found.tags["mlflow.experimentKind"] == "custom_model_development"
+
+
 @pytest.fixture
 def down(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")

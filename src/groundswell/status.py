@@ -12,15 +12,16 @@ from groundswell.settings import Settings
 
 
 def status(settings: Settings, params: Params) -> dict:
-    """``{"running": {service: page}, "champion": …, "windows": {topic: {window: {source: rows}}}, "airflow": …}``.
+    """``{"running": {service: page}, "ended": {service: log}, "champion": …, "windows": {topic: {window: {source: rows}}}, "airflow": …}``.
 
-    ``airflow`` is its user and password, None while nothing runs.
+    ``ended``: what was started, not stopped, and runs no longer. ``airflow`` is its user and password, None while nothing runs.
     """
     settings = stack.settings_of_the_stack(settings)
-    run, _ = stack.folders(settings)
+    run, log = stack.folders(settings)
     running = {name: (processes.record_of(name, run) or {}).get("page", "") for name in stack.running(settings)}
     return {
         "running": running,
+        "ended": {name: str(log / f"{name}.log") for name in processes.names(run) if name not in running},
         "airflow": dict(zip(("user", "password"), stack.admin_password(settings), strict=True)) if running else None,
         "champion": {topic: champion(settings, topic) for topic in params.topics},
         "windows": {topic: windows(settings, topic) for topic in params.topics},
@@ -50,6 +51,8 @@ def show(found: dict, home: Path) -> None:
     console = Console()
     for name, page in found["running"].items():
         console.print(f"[green]●[/green] {name}  {page}")
+    for name, log in found["ended"].items():
+        console.print(f"[red]✗[/red] {name}  ended, nobody stopped it: see {log}; [bold]make up[/bold] starts it again")
     if not found["running"]:
         console.print("nothing runs: start it with [bold]make up[/bold]")
     else:

@@ -21,6 +21,8 @@ from groundswell.errors import RegistryError
 
 PROCESS_TAG = "groundswell.process"
 """Who a run under way belongs to: `mark_abandoned` ends those whose process is gone."""
+_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
+"""Of an experiment: MLflow's pages need not guess that its runs are trainings, not conversations."""
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +66,7 @@ def ensure_experiment(settings, topic: str) -> str:
         if found := mlflow_client.get_experiment_by_name(name):
             return found.experiment_id
         try:
-            return mlflow_client.create_experiment(name, artifact_location=f"mlflow-artifacts:/{name}")
+            return mlflow_client.create_experiment(name, artifact_location=f"mlflow-artifacts:/{name}", tags=_TRAINING)
         except MlflowException:  # somebody was faster
             if found := mlflow_client.get_experiment_by_name(name):
                 return found.experiment_id
