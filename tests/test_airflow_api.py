@@ -84,6 +84,33 @@ def test_a_wrong_password_and_nobody_there_are_told_apart():
         client.runs("collect")
 
 
+RUNS = ("POST", "/api/v2/dags/retrain/dagRuns")
+FAILED = (500, {"detail": {"reason": "Internal server error"}})
+
+
+def test_a_run_is_asked_for_again_by_the_same_id_when_airflow_went_wrong():
+    with airflow({RUNS: [FAILED, (200, {"dag_run_id": "as asked"})]}) as (server, client):
+        assert client.trigger("retrain") == "as asked"
+        first, second = (body["dag_run_id"] for body in server.bodies(*RUNS))
+        assert first == second
+        assert client.trigger("retrain") == "as asked"
+        assert server.bodies(*RUNS)[-1]["dag_run_id"] != first
+
+
+def test_a_run_that_was_started_although_airflow_went_wrong_is_the_run():
+    with airflow({RUNS: [FAILED, (409, {"detail": "exists"})]}) as (server, client):
+        assert client.trigger("retrain") == server.bodies(*RUNS)[0]["dag_run_id"]
+    with airflow({RUNS: [(409, {"detail": "exists"})]}) as (_, client), pytest.raises(StackError, match="409"):
+        client.trigger("retrain")
+
+
+def test_an_airflow_that_goes_on_going_wrong_is_not_asked_for_ever():
+    with airflow({RUNS: [FAILED]}) as (server, client):
+        with pytest.raises(StackError, match="500"):
+            client.trigger("retrain")
+        assert len(server.bodies(*RUNS)) == 3
+
+
 def test_health_needs_no_login_and_leaves_out_what_does_not_run():
     health = {"scheduler": {"status": "healthy"}, "triggerer": {"status": None}}
     with airflow({("GET", "/api/v2/monitor/health"): [(200, health)]}) as (server, client):
@@ -119,9 +146,9 @@ def test_the_pools_are_one_a_source():
 def test_a_run_is_started_with_its_partition():
     with airflow({("POST", "/api/v2/dags/collect/dagRuns"): [(200, {"dag_run_id": "made"})]}) as (server, client):
         assert client.trigger("collect", partition_key="2026-10-19", conf={"sources": ["steam"]}) == "made"
-        assert server.bodies("POST", "/api/v2/dags/collect/dagRuns") == [
-            {"logical_date": None, "conf": {"sources": ["steam"]}, "partition_key": "2026-10-19"}
-        ]
+        (body,) = server.bodies("POST", "/api/v2/dags/collect/dagRuns")
+        assert body.pop("dag_run_id").startswith("manual__")
+        assert body == {"logical_date": None, "conf": {"sources": ["steam"]}, "partition_key": "2026-10-19"}
 
 
 def test_a_backfill_waits_for_one_that_is_over_but_not_closed():

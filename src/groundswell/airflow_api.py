@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import secrets
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -26,6 +27,9 @@ ENDED = ("success", "failed")
 _PAGE = 100
 _SETTLE_SECONDS = 5
 """Airflow can lose an answer that comes at once after the question: wait this long from the question on."""
+_TRIES, _PAUSE_SECONDS = 3, 1
+"""Airflow on SQLite may block itself, and after 5 s say 500: its API's one process writes to its log of actions while another call of its own has
+the database."""
 _BACKFILL_LAG_SECONDS = 90
 """A backfill whose runs have all ended is closed by a sweep, up to 30 s later; until then a second one is refused."""
 
@@ -89,9 +93,22 @@ class Airflow:
     # Start
 
     def trigger(self, dag: str, *, conf: dict | None = None, partition_key: str | None = None) -> str:
-        """Start a run; returns its id."""
-        body = {"logical_date": None, "conf": conf or {}, **({"partition_key": partition_key} if partition_key else {})}
-        return self._send("POST", f"/api/v2/dags/{dag}/dagRuns", body)["dag_run_id"]
+        """Start a run; returns its id. The id is ours, so that asking again after a failure of Airflow's starts no second one."""
+        run_id = f"manual__{datetime.now(UTC).isoformat()}_{secrets.token_hex(4)}"
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": conf or {}, **({"partition_key": partition_key} if partition_key else {})}
+        has_failed = False
+        for left in reversed(range(_TRIES)):
+            try:
+                return self._send("POST", f"/api/v2/dags/{dag}/dagRuns", body)["dag_run_id"]
+            except _ServerFailed:
+                if not left:
+                    raise
+                has_failed = True
+                time.sleep(_PAUSE_SECONDS)
+            except _Conflict:
+                if has_failed:  # it had been started after all
+                    return run_id
+                raise
 
     def emit(self, asset: str, *, partition_key: str | None = None, extra: dict | None = None) -> None:
         """An event of ``asset``, as from outside: starts whatever is scheduled on it."""
