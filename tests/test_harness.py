@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from benchmarks.harness import PROJECT, Measure, commit, finish, table
+from benchmarks import harness
+from benchmarks.harness import PROJECT, Measure, Undisturbed, commit, finish, table
 
 
 def test_a_missed_floor_is_exit_status_one(tmp_path, capsys):
@@ -44,6 +45,37 @@ def test_the_table_shows_every_measure():
     shown = table([Measure("posts a second", 1234.5, "1/s", floor=100), Measure("share", 0.12345)])
     assert "1,234" in shown and "0.1234" in shown or "0.1235" in shown
     assert len(shown.splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("stolen", "counted", "repeated", "share"),
+    [
+        ([0, 50], 1, 0, 0.0),
+        ([3, 50], 1, 0, 3 / 103),
+        ([50, 2, 50], 2, 1, 2 / 102),
+        ([60, 40, 50, 0], 2, 2, 40 / 140),  # three times and no more: the least disturbed one
+    ],
+)
+def test_what_was_measured_while_others_had_the_processors_is_measured_again(monkeypatch, stolen, counted, repeated, share):
+    times, taken, numbers = [(0, 0)], iter(stolen), iter(range(1, 9))
+
+    def measure() -> int:
+        spent, lost = times[-1]
+        times.append((spent + 100, lost + next(taken)))
+        return next(numbers)
+
+    monkeypatch.setattr(harness, "processor_times", lambda: times[-1])
+    undisturbed = Undisturbed()
+    assert undisturbed(measure) == counted
+    assert (undisturbed.repeated, undisturbed.shares) == (repeated, [pytest.approx(share)])
+    assert [each.value for each in undisturbed.measures()] == [pytest.approx(100 * share), pytest.approx(100 * share), repeated]
+
+
+def test_the_processors_time_is_counted():
+    before = harness.processor_times()
+    sum(range(3_000_000))
+    after = harness.processor_times()
+    assert after >= before and after[0] > before[0], "no time was spent, or /proc/stat is not read as it should be"
 
 
 def test_commit_is_the_checkouts():
