@@ -26,7 +26,7 @@ def test_every_file_reads_without_an_error(read):
 
 def test_reading_is_quick_and_light(read):
     assert not HEAVY & set(read["modules"])
-    assert all(seconds < 2 for seconds in read["seconds"].values()), read["seconds"]
+    assert read["processor_seconds"] < 2 * len(read["dags"]), "the DAG processor reads all of them again and again"
 
 
 @pytest.mark.parametrize("dag", ["collect", "compare", "monitor", "recollect", "report", "retrain", "score", "takedown", "watch"])
