@@ -15,7 +15,7 @@ from serving import keys, problems
 from serving.config import ServingSettings
 from serving.keeper import Registry
 from serving.messages import Fault, PredictRequest, Problem
-from serving.middleware import BodyLimit, Measured, TrustedHost
+from serving.middleware import BodyLimit, Hosts, Measured, TrustedHost
 from serving.routes import explain, feedback, health, hooks, inference, mlflow, page, predictions, rollout
 from serving.service import Service
 from serving.siblings import Siblings
@@ -41,9 +41,11 @@ def create_app(settings: ServingSettings, registry: Registry, siblings: Siblings
     )
     app.state.service = service
     problems.install(app)
-    app.add_middleware(BodyLimit, most_bytes=settings.serving_max_body_bytes)
-    app.add_middleware(TrustedHost, allowed=[name.strip() for name in settings.serving_allowed_hosts.split(",")])
+    hosts, most_bytes = Hosts([name.strip() for name in settings.serving_allowed_hosts.split(",")]), settings.serving_max_body_bytes
+    app.add_middleware(BodyLimit, most_bytes=most_bytes)
+    app.add_middleware(TrustedHost, hosts=hosts)
     app.add_middleware(Measured, metrics=service.metrics)
+    app.add_middleware(predictions.Shortcut, service=service, hosts=hosts, most_bytes=most_bytes)
     keyed = problems.described(401) if service.keys.are_required else {}
     for protocol in (predictions, explain, feedback, rollout, mlflow, inference):
         app.include_router(protocol.router(service), dependencies=keys.required(service.keys), responses=keyed)

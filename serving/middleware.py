@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from starlette.exceptions import HTTPException
@@ -21,34 +21,43 @@ from serving.problems import problem
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?")
 
 
-class TrustedHost:
-    """Refuses with 400 what names another host than ``allowed`` (``*``: any, ``*.example.org``: any below), none, or two.
+class Hosts:
+    """The hosts that this server goes by (``*``: any, ``*.example.org``: any below)."""
 
-    A page of a stranger whose name suddenly means 127.0.0.1 (DNS rebinding) still sends its own name, and nothing that is told a host here
-    may be told it by a client. Starlette's own answers with plain text, and with redirects.
-    """
-
-    def __init__(self, app: ASGIApp, *, allowed: Sequence[str]):
-        self.app, self.allowed = app, frozenset(name.lower() for name in allowed)
+    def __init__(self, allowed: Sequence[str]):
+        self._allowed = frozenset(name.lower() for name in allowed)
         self._is_allowed = lru_cache(256)(self._judge)  # a handful of names, on the path of every request
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            forget_client()
-            named = [value for name, value in scope["headers"] if name == b"host"]
-            if len(named) != 1 or not self._is_allowed(named[0]):
-                await self._refusal()(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
+    def are_named_in(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+        """Whether an ASGI scope's ``headers`` name one of them, and no other."""
+        named = [value for name, value in headers if name == b"host"]
+        return len(named) == 1 and self._is_allowed(named[0])
 
     def _judge(self, value: bytes) -> bool:
         found = _HOST.fullmatch(value.decode("latin-1").lower())
         if found is None:
             return False
-        host = found[1]
-        return (
-            "*" in self.allowed or host in self.allowed or any(f"*{host[place:]}" in self.allowed for place, sign in enumerate(host) if sign == ".")
-        )
+        host, allowed = found[1], self._allowed
+        return "*" in allowed or host in allowed or any(f"*{host[place:]}" in allowed for place, sign in enumerate(host) if sign == ".")
+
+
+class TrustedHost:
+    """Refuses with 400 what names another host than ``hosts``, none, or two.
+
+    A page of a stranger whose name suddenly means 127.0.0.1 (DNS rebinding) still sends its own name, and nothing that is told a host here
+    may be told it by a client. Starlette's own answers with plain text, and with redirects.
+    """
+
+    def __init__(self, app: ASGIApp, *, hosts: Hosts):
+        self.app, self.hosts = app, hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            forget_client()
+            if not self.hosts.are_named_in(scope["headers"]):
+                await self._refusal()(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
 
     def _refusal(self):
         detail = "expected one Host that this server goes by: its operator names them in GROUNDSWELL_SERVING_ALLOWED_HOSTS"

@@ -74,20 +74,14 @@ def takes(body: type[BaseModel]) -> dict:
 
 def install(app: FastAPI) -> None:
     """Have ``app`` answer every error as a problem."""
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(Invalid, _not_as_said)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(ClientDisconnect, _gone)
-    app.add_exception_handler(NoChampion, _no_champion)
-    app.add_exception_handler(NotReady, _not_ready)
-    app.add_exception_handler(Unauthenticated, _unauthenticated)
-    app.add_exception_handler(RateLimited, _rate_limited)
-    app.add_exception_handler(Unsigned, _unsigned)
-    app.add_exception_handler(Busy, _busy)
-    app.add_exception_handler(Late, _late)
-    app.add_exception_handler(PredictionFailed, _failed)
-    app.add_exception_handler(UnknownPrediction, _unknown_prediction)
-    app.add_exception_handler(FeedbackUnavailable, _feedback_unavailable)
+    for kind, handler in _HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+
+
+async def answer(request: Request, error: Exception) -> Response:
+    """The problem that ``error``, one of `PROBLEMS`, is."""
+    handler = next(_HANDLERS[kind] for kind in type(error).__mro__ if kind in _HANDLERS)
+    return await handler(request, error)
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> Response:
@@ -164,6 +158,26 @@ async def _unknown_prediction(request: Request, error: UnknownPrediction) -> Res
 async def _feedback_unavailable(request: Request, error: FeedbackUnavailable) -> Response:
     detail = "the correction could not be written, and is not kept: send it again later; the log says why"
     return problem("feedback-unavailable", 503, "Feedback can't be kept now", detail, headers={"Retry-After": "5"})
+
+
+_HANDLERS = {
+    RequestValidationError: _invalid,
+    Invalid: _not_as_said,
+    HTTPException: _http,
+    ClientDisconnect: _gone,
+    NoChampion: _no_champion,
+    NotReady: _not_ready,
+    Unauthenticated: _unauthenticated,
+    RateLimited: _rate_limited,
+    Unsigned: _unsigned,
+    Busy: _busy,
+    Late: _late,
+    PredictionFailed: _failed,
+    UnknownPrediction: _unknown_prediction,
+    FeedbackUnavailable: _feedback_unavailable,
+}
+PROBLEMS = tuple(_HANDLERS)
+"""What has an answer of its own; any other error is a fault of ours, and a 500 without words."""
 
 
 def _asked_for(request: Request) -> type[BaseModel]:

@@ -16,6 +16,7 @@ from groundswell import schema
 from groundswell.predictor import Predictor
 from serving import messages
 from serving.app import create_app
+from serving.pool import Busy, Late, PredictionFailed
 from serving.signature import DELIVERY_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 from tests.tiny import tiny_rows
 
@@ -266,6 +267,84 @@ def test_without_a_secret_no_hook_is_believed(settings, registry):
         create_app(settings.model_copy(update={"serving_webhook_secret": type(settings.serving_webhook_secret)("")}), registry)
     ) as client:
         assert "GROUNDSWELL_SERVING_WEBHOOK_SECRET" in problem_of(client.post("/hooks/mlflow", **delivery("")), 403)["detail"]
+
+
+ASKED = {
+    "a text": (json.dumps({"texts": ["great"]}), {}),
+    "two texts": (json.dumps({"texts": ["great", ""]}), {}),
+    "half an emoji": ('{"texts": ["half \\ud83d"]}', {}),
+    "JSON of another kind": (json.dumps({"texts": ["great"]}), {"Content-Type": "application/vnd.one+json"}),
+    "no texts": ('{"texts": []}', {}),
+    "no JSON": ('{"texts": [', {}),
+    "no UTF-8": (b'{"texts": ["\xff"]}', {}),
+    "nothing": ("", {}),
+    "too large": ("x" * 300_000, {}),
+    "another kind of body": (json.dumps({"texts": ["great"]}), {"Content-Type": "text/plain"}),
+    "another host": (json.dumps({"texts": ["great"]}), {"Host": "stranger.example"}),
+}
+
+
+def _answers(client: TestClient) -> float:
+    """How many requests have been counted, those for this number aside."""
+    lines = client.get("/metrics").text.splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if "serving_requests_total{" in line and "/metrics" not in line)
+
+
+def test_a_sound_request_goes_past_the_framework(client, monkeypatch):
+    (route,) = (route for route in client.app.routes if getattr(route, "path", "") == "/v1/predict")
+    monkeypatch.setattr(route, "app", None)  # called by nobody, or this is a 500
+    assert client.post("/v1/predict", json={"texts": ["great"]}).status_code == 200
+    assert client.post("/v1/predict", json={"texts": []}).status_code == 500
+
+
+@pytest.mark.parametrize(("content", "headers"), ASKED.values(), ids=ASKED.keys())
+def test_the_way_past_the_framework_answers_as_the_framework_does_and_counts_once(standing, content, headers):
+    """A body that comes in chunks goes through the framework, one whose length is announced past it."""
+    content = content.encode() if isinstance(content, str) else content
+    headers = {"Content-Type": "application/json"} | headers
+    before = _answers(standing)
+    short = standing.post("/v1/predict", content=content, headers=headers)
+    counted = _answers(standing) - before
+    long = standing.post("/v1/predict", content=iter([content]), headers=headers)
+    assert "content-length" in short.request.headers and "transfer-encoding" in long.request.headers
+    assert counted == _answers(standing) - before - counted
+    assert short.status_code == long.status_code
+    assert {**short.headers, "content-length": ""} == {**long.headers, "content-length": ""}
+    found, expected = short.json(), long.json()
+    for prediction in (*found.get("predictions", ()), *expected.get("predictions", ())):
+        assert prediction.pop("id"), "and every prediction has one of its own"
+    assert found == expected
+
+
+@pytest.mark.parametrize("by_the_framework", [False, True])
+def test_errors_of_ours_are_the_same_problems_either_way(client, registry, monkeypatch, by_the_framework):
+    service = client.app.state.service
+
+    def ask():
+        body = json.dumps({"texts": ["great"]}).encode()
+        headers = {"Content-Type": "application/json"}
+        return client.post("/v1/predict", content=iter([body]) if by_the_framework else body, headers=headers)
+
+    def raising(error):
+        async def predict(*_):
+            raise error
+
+        monkeypatch.setattr(service.pool, "predict", predict)
+
+    raising(Late())
+    assert problem_of(ask(), 503)["type"].endswith("late")
+    raising(Busy())
+    busy = ask()
+    assert problem_of(busy, 429)["type"].endswith("busy") and busy.headers["retry-after"] == "1"
+    raising(PredictionFailed("ValueError"))
+    assert problem_of(ask(), 500)["type"].endswith("prediction-failed")
+    raising(RuntimeError("a fault of ours"))
+    fault = ask()
+    assert fault.status_code == 500 and "a fault of ours" not in fault.text
+    page = client.get("/metrics").text
+    assert 'requests_total{route="/v1/predict",status="500"} 2.0' in page and 'requests_total{route="/v1/predict",status="429"} 1.0' in page
+    monkeypatch.setattr(service.keeper, "current", None)
+    assert problem_of(ask(), 503)["type"].endswith("no-champion")
 
 
 def test_metrics_count_what_happened(client):
