@@ -47,9 +47,9 @@ class Shortcut:
         except (Invalid, HTTPException, RequestValidationError):
             await self.app(scope, _again({"type": "http.request", "body": body}), send)
             return
-        status = 200
+        status = 500
         try:
-            said = await predicted(self.service, texts)
+            said, status = await predicted(self.service, texts), 200
             headers = [(b"content-length", b"%d" % len(said)), (b"content-type", b"application/json")]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": said})
@@ -57,9 +57,6 @@ class Shortcut:
             answer = await problems.answer(Request(scope), error)
             status = answer.status_code
             await answer(scope, receive, send)
-        except Exception:
-            status = 500
-            raise
         finally:
             self.service.metrics.request(PATH, status, time.perf_counter() - started)
 

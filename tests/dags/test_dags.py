@@ -26,7 +26,7 @@ def test_every_file_reads_without_an_error(read):
 
 def test_reading_is_quick_and_light(read):
     assert not HEAVY & set(read["modules"])
-    assert read["processor_seconds"] < 2 * len(read["dags"]), "the DAG processor reads all of them again and again"
+    assert read["processor_seconds"] < 5, "the DAG processor reads all of them again and again"
 
 
 @pytest.mark.parametrize("dag", ["collect", "compare", "monitor", "recollect", "report", "retrain", "score", "takedown", "watch"])
