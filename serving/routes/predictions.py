@@ -37,18 +37,14 @@ class Shortcut:
         if scope["type"] != "http" or scope["path"] != PATH or not self._is_sound(scope):
             await self.app(scope, receive, send)
             return
-        started = time.perf_counter()
+        started, status = time.perf_counter(), 500
         try:
-            body = await read(receive)
-            texts = texts_of(body, _content_type(scope))
-        except ClientDisconnect:
-            await self.app(scope, _again({"type": "http.disconnect"}), send)
-            return
-        except (Invalid, HTTPException, RequestValidationError):
-            await self.app(scope, _again({"type": "http.request", "body": body}), send)
-            return
-        status = 500
-        try:
+            self.service.refuse_if_full()  # its body is not read: under a crowd this is what most requests come to
+            texts, again = await _texts_of(scope, receive)
+            if again is not None:
+                status = None
+                await self.app(scope, again, send)
+                return
             said, status = await predicted(self.service, texts), 200
             headers = [(b"content-length", b"%d" % len(said)), (b"content-type", b"application/json")]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -58,21 +54,33 @@ class Shortcut:
             status = answer.status_code
             await answer(scope, receive, send)
         finally:
-            self.service.metrics.request(PATH, status, time.perf_counter() - started)
+            if status is not None:  # the framework counts what it is handed
+                self.service.metrics.request(PATH, status, time.perf_counter() - started)
 
     def _is_sound(self, scope: Scope) -> bool:
         """Whether nothing before the body is in the way. Asks for the key, and says to this task whose request it is."""
-        headers, service = scope["headers"], self.service
+        headers = scope["headers"]
         length = b"".join(value for name, value in headers if name == b"content-length")
         # a length that is announced is kept to by who reads the connection; without one the body is counted as it comes, elsewhere
         if scope["method"] != "POST" or not length.isdigit() or int(length[:20]) > self.most_bytes or not self.hosts.are_named_in(headers):
             return False
         note_client(scope)
         try:
-            service.keys.authenticate(headers)
+            self.service.keys.authenticate(headers)
         except Unauthenticated:
             return False
-        return not service.pool.is_full
+        return True
+
+
+async def _texts_of(scope: Scope, receive: Receive) -> tuple[list[str], Receive | None]:
+    """The texts in the body; or, where there are none to be had, what gives the framework what was received here."""
+    try:
+        body = await read(receive)
+        return texts_of(body, _content_type(scope)), None
+    except ClientDisconnect:
+        return [], _again({"type": "http.disconnect"})
+    except (Invalid, HTTPException, RequestValidationError):
+        return [], _again({"type": "http.request", "body": body})
 
 
 def _content_type(scope: Scope) -> str:
