@@ -6,7 +6,7 @@ registry gone, its result cache off. Who is not being measured is stopped (SIGST
 were measured next to each other. What was measured while the hypervisor gave the processors to other machines is measured again, up to three
 times in all (`harness.Undisturbed`). Peers over ONNX Runtime have the int8 network that its own tool makes of the same weights, as their users
 would; what they would do with ours is measured too. Writes ``benchmarks/results/serving.json`` and ``.md``; ``--quick`` and ``--only`` write nothing.
-About 20 minutes on two quiet cores, beside the first run's installations.
+About 30 minutes on two quiet cores, beside the first run's installations.
 """
 
 from __future__ import annotations
