@@ -1,9 +1,10 @@
 """Load for an HTTP server from one cheap process: closed loops (so many connections, always busy) and open loops (Poisson arrivals).
 
 Reads a `Plan` as JSON from standard input, the texts and the labels they should get from the files it names; prints what it saw as JSON.
-Raw sockets, requests made beforehand, answers kept as they came and read after the clock has stopped: 10–25 µs a request, so that a
-server that shares the machine loses little to it. In an open loop a latency counts from the moment at which the request was due, not
-from when a connection was free for it: a server that stalls is not spared the requests that it kept from being sent.
+Raw sockets, requests made beforehand, answers kept as they came and read after the clock has stopped: 10–25 µs a request (80 where the
+server has just emptied the caches), so that a server that shares the machine loses little to it. In an open loop a latency counts from the
+moment at which the request was due, not from when a connection was free for it: a server that stalls is not spared the requests that it kept
+from being sent.
 """
 
 from __future__ import annotations
